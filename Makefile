@@ -1,0 +1,45 @@
+# Every target installs the Debian packages that it misses (packages.txt).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help up test check soak rust
+
+# rustup's place, for shells that were open before it was installed.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+# Arguments handed on to the command that a target runs.
+ARGS ?=
+# `make test WITHOUT=browser` leaves the browser test out, with a line that says so.
+WITHOUT ?=
+
+## up      build (release) and start the whole system here: make up ARGS='--ports sep'
+up: rust
+	@scripts/install-packages build
+	@cargo build --release --locked -p garrison -p garrison-agent
+	@exec target/release/garrison up $(ARGS)
+
+## test    run every test; the last line counts them
+test: rust
+	@scripts/install-packages build test $(filter-out $(WITHOUT),browser)
+	@GARRISON_TEST_WITHOUT='$(WITHOUT)' cargo xtask test $(ARGS)
+
+## check   format, clippy, and the rules on floors, dependencies, licences and files
+check: rust
+	@scripts/install-packages build check
+	@cargo fmt --version >/dev/null 2>&1 && cargo clippy --version >/dev/null 2>&1 || { \
+	    echo "rustfmt or clippy is missing: rustup component add rustfmt clippy" >&2; exit 1; }
+	@cargo xtask check $(ARGS)
+
+## soak    run the long proofs in full; stop and start it at will, results in docs/soak.md
+soak: rust
+	@scripts/install-packages build test
+	@cargo xtask soak $(ARGS)
+
+## help    this list
+help:
+	@sed -n 's/^## /  make /p' Makefile
+
+rust:
+	@command -v cargo >/dev/null || { \
+	    echo "Rust is missing. Get it from https://rustup.rs (a compiler of 1.95 or later):" >&2; \
+	    echo "    curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh" >&2; \
+	    exit 1; }

@@ -1,0 +1,7 @@
+//! The cloud through its public face, over the real protocol.
+
+mod enrolment;
+mod faults;
+mod pinged;
+mod surface;
+mod world;

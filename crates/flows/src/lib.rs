@@ -1,0 +1,25 @@
+//! The flow catalogue: every network flow is a row of data, and the program follows the data.
+//!
+//! This crate holds the model of a catalogue, Garrison's own catalogue (built in), the port
+//! profiles, and the plain list that the console and the API show. It opens no socket, reads no
+//! file and asks no clock: `net` binds and dials from these rows.
+//!
+//! Start reading at `catalogue/garrison.toml` (the rows), then [`flow`] (what a row says),
+//! [`catalogue`] (a set of rows and its invariants) and [`garrison`] (our own rows by name).
+
+pub mod catalogue;
+pub mod flow;
+pub mod garrison;
+pub mod id;
+pub mod list;
+pub mod profile;
+
+pub use catalogue::{Catalogue, CatalogueError};
+pub use flow::{
+    Break, ClientCertificate, DataClass, Direction, Flow, Need, Party, Ports, ServerIdentity,
+    Severity, Tls, Transport,
+};
+pub use garrison::GarrisonFlow;
+pub use id::{FlowId, FlowIdError};
+pub use list::{FlowList, FlowRow, list};
+pub use profile::{PortProfile, PortProfileError};

@@ -1,0 +1,64 @@
+//! `garrison definitions build`.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use model::{DefinitionRevision, Timestamp};
+
+use super::key;
+use super::progress::Shown;
+use crate::ctl::moment;
+use crate::failure::Failure;
+use crate::output;
+
+pub(super) fn run(
+    sources: &[PathBuf],
+    output: &Path,
+    revision: Option<u64>,
+    key: Option<PathBuf>,
+) -> anyhow::Result<ExitCode> {
+    let sources = definitions::load(sources).map_err(Failure::usage)?;
+    let now = u64::try_from(Timestamp::now().seconds()).unwrap_or_default();
+    let revision = DefinitionRevision(revision.unwrap_or(now));
+    let key = match key {
+        Some(path) => key::named(&path)?,
+        None => key::own(&key::own_folder()?)?,
+    };
+    let mut shown = Shown::new();
+    let built = definitions::build(&sources, revision, &mut |progress| shown.tell(progress));
+    shown.end();
+    let compiled = built?;
+    let file = definitions::sign(&compiled, &key);
+    write_whole(output, &file)?;
+    let counts = compiled.counts();
+    output::line(format_args!(
+        "{}: revision {revision}, {} hashes, {} YARA rules, {}, signed by {}",
+        output.display(),
+        counts.md5 + counts.sha1 + counts.sha256,
+        counts.yara,
+        moment::bytes(u64::try_from(file.len()).unwrap_or(u64::MAX)),
+        key.public_key()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a file so that its name never stands for half of it.
+pub(crate) fn write_whole(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let folder = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        Some(_) | None => Path::new("."),
+    };
+    let write = || -> std::io::Result<()> {
+        let mut draft = tempfile::Builder::new()
+            .prefix(".garrison-")
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+            .tempfile_in(folder)?;
+        draft.write_all(bytes)?;
+        draft.as_file().sync_all()?;
+        draft.persist(path)?;
+        Ok(())
+    };
+    write().with_context(|| format!("{}: can't be written", path.display()))
+}

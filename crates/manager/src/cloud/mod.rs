@@ -1,0 +1,95 @@
+//! The link to the cloud: enrolled by a token, and told how often which rule hit (no file, path,
+//! host or hash goes along).
+
+mod client;
+mod delivery;
+pub mod http;
+mod link;
+mod store;
+
+use std::sync::Arc;
+
+use ::store::Transaction;
+use model::{DefinitionRevision, DeviceId, RuleMatch, Timestamp};
+use proto::EnrolmentToken;
+use proto::api::Changed;
+use proto::api::network::{CloudEnrolment, CloudLink as LinkState, CloudState};
+
+pub(crate) use delivery::deliver;
+pub use link::CloudLink;
+pub(crate) use store::TABLES;
+
+use crate::access::{Administrator, Permit, Viewer, rules::label};
+use crate::audit;
+use crate::refusal::Refusal;
+use crate::site::Site;
+
+/// Milliseconds of an hour: pings are counted by it.
+const HOUR_MS: i64 = 3_600_000;
+
+/// How the link is.
+///
+/// # Errors
+/// When the database fails.
+pub async fn state(site: &Site, _by: &Permit<Viewer>) -> Result<LinkState, Refusal> {
+    read(site).await
+}
+
+pub(crate) async fn read(site: &Site) -> Result<LinkState, Refusal> {
+    let waiting = store::waiting(&site.database).await?;
+    let (state, address, last_delivery, failure) = match site.cloud.seen() {
+        None => (CloudState::NotEnrolled, None, None, None),
+        Some(seen) => {
+            let state = match seen.failure {
+                None => CloudState::Connected,
+                Some(_) => CloudState::Unreachable,
+            };
+            (state, Some(seen.address), seen.last_delivery, seen.failure)
+        }
+    };
+    Ok(LinkState {
+        state,
+        address,
+        last_delivery,
+        waiting,
+        failure,
+    })
+}
+
+/// Enrols this site in a cloud. Again with another token it enrols anew.
+///
+/// # Errors
+/// When the token is none, the cloud can't be reached or refuses it.
+pub async fn enrol(
+    site: &Arc<Site>,
+    by: &Permit<Administrator>,
+    request: CloudEnrolment,
+) -> Result<LinkState, Refusal> {
+    let name = label("name", &request.name)?;
+    let token = EnrolmentToken::parse(&request.token)
+        .map_err(|error| Refusal::invalid(format!("token: {error}")))?;
+    let address = client::enrol(site, &token, &name).await?;
+    audit::record(site, by, "cloud.enrol", "cloud", format!("at {address}, as {name:?}")).await?;
+    site.tell_list(Changed::Cloud);
+    read(site).await
+}
+
+/// Counts the rules that hit, inside the transaction of their batch.
+pub(crate) async fn count(
+    tx: &mut Transaction,
+    device: DeviceId,
+    matches: &[RuleMatch],
+    definitions: DefinitionRevision,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    let hour = hour_of(now);
+    for found in matches {
+        store::count(tx, device, found, definitions, hour).await?;
+    }
+    Ok(())
+}
+
+/// The beginning of the hour.
+const fn hour_of(now: Timestamp) -> Timestamp {
+    Timestamp::from_millis(now.millis().div_euclid(HOUR_MS) * HOUR_MS)
+}

@@ -1,0 +1,17 @@
+//! Listeners and dialers against each other, and against others that misbehave; on loopback only.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    reason = "these are tests, and the misbehaving ends need sockets of their own"
+)]
+
+mod dialing;
+mod ports;
+mod proxying;
+mod serving;
+mod site;
+mod stranger;
+mod trusting;

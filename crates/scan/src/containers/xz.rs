@@ -1,0 +1,45 @@
+//! xz (the .xz file format, version 1.2): one member, of one or more streams.
+
+use std::io::{self, Read};
+
+use liblzma::bufread::XzDecoder;
+use liblzma::stream::{CONCATENATED, Stream};
+use model::verdict::Remark;
+
+use super::{Content, Members};
+use crate::limits::LZMA_MEMORY_BYTES;
+
+/// The format stores no name.
+const UNNAMED: &[u8] = b"content";
+
+pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
+    let Ok(stream) = Stream::new_stream_decoder(LZMA_MEMORY_BYTES, CONCATENATED) else {
+        let _ = members.member(UNNAMED, Content::Unreadable(Remark::Malformed));
+        return;
+    };
+    let mut reader = MemoryAware(XzDecoder::new_stream(bytes, stream));
+    let content = Content::Packed {
+        reader: &mut reader,
+        packed_bytes: bytes.len() as u64,
+    };
+    let _ = members.member(UNNAMED, content);
+}
+
+/// Tells "needs more memory than allowed" from "broken".
+struct MemoryAware<'a>(XzDecoder<&'a [u8]>);
+
+impl Read for MemoryAware<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| {
+            let inner = error
+                .get_ref()
+                .and_then(|inner| inner.downcast_ref::<liblzma::stream::Error>());
+            match inner {
+                Some(liblzma::stream::Error::MemLimit | liblzma::stream::Error::Mem) => {
+                    io::Error::from(io::ErrorKind::OutOfMemory)
+                }
+                _ => error,
+            }
+        })
+    }
+}

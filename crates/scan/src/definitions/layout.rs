@@ -1,0 +1,134 @@
+//! The numbers of the definitions format, shared by its reader and its writer. The format itself
+//! is described in `docs/definitions-format.md`; all integers are little-endian.
+
+use crate::key::PublicKey;
+
+/// The first eight bytes. The first is no ASCII and the line ends would be changed by a transfer
+/// in text mode, so that such damage is seen at once.
+pub const MAGIC: [u8; 8] = *b"\x89GDEF\r\n\x1a";
+/// The version of the format that this program reads and writes.
+pub const VERSION: u16 = 1;
+/// The header is page 0; sections begin at page boundaries; each page has a hash.
+pub const PAGE_BYTES: usize = 4096;
+/// Where the section table begins in the header page.
+pub const SECTION_TABLE: usize = 64;
+/// Bytes of one row of the section table.
+pub const SECTION_BYTES: usize = 32;
+/// Rows that fit into the header page.
+pub const MAX_SECTIONS: usize = (PAGE_BYTES - SECTION_TABLE) / SECTION_BYTES;
+/// Section flag: a reader that doesn't know this kind must refuse the file.
+pub const SECTION_REQUIRED: u32 = 1;
+/// Bytes of one hash in the tree.
+pub const HASH_BYTES: usize = 32;
+/// The first eight bytes of the trailer.
+pub const TRAILER_MAGIC: [u8; 8] = *b"GDEFSIG1";
+/// Trailer: magic, public key (32 bytes), signature (64 bytes).
+pub const TRAILER_BYTES: usize = 8 + 32 + 64;
+/// BLAKE3 key-derivation context for the hash of a page.
+pub const PAGE_CONTEXT: &str = "garrison definitions 1: page";
+/// BLAKE3 key-derivation context for the root.
+pub const ROOT_CONTEXT: &str = "garrison definitions 1: root";
+/// What is signed: these bytes and then the root.
+pub const SIGNATURE_DOMAIN: &[u8] = b"garrison definitions 1: signature\0";
+/// In a hash record: the file may have any size.
+pub const ANY_SIZE: u64 = u64::MAX;
+/// Bytes of one record of the rules section.
+pub const RULE_BYTES: usize = 16;
+/// Bytes before the sizes in a hash section.
+pub const HASH_TABLE_HEADER: usize = 32;
+/// What the YARA section was compiled by and can be loaded by. yara-x promises nothing across
+/// its versions.
+pub const YARA_ENGINE: &str = "yara-x 1.22 pulley";
+
+/// The kinds of sections that this program knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum SectionKind {
+    /// Rule records.
+    Rules = 1,
+    /// The names that rule records point into, UTF-8.
+    Names = 2,
+    /// Hash table of MD5.
+    Md5 = 3,
+    /// Hash table of SHA-1.
+    Sha1 = 4,
+    /// Hash table of SHA-256.
+    Sha256 = 5,
+    /// Compiled YARA rules.
+    Yara = 6,
+}
+
+impl SectionKind {
+    /// The kind with this number.
+    #[must_use]
+    pub const fn from_number(number: u32) -> Option<Self> {
+        match number {
+            1 => Some(Self::Rules),
+            2 => Some(Self::Names),
+            3 => Some(Self::Md5),
+            4 => Some(Self::Sha1),
+            5 => Some(Self::Sha256),
+            6 => Some(Self::Yara),
+            _ => None,
+        }
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(self) -> u32 {
+        self as u32
+    }
+
+    /// Its name in messages.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rules => "rules",
+            Self::Names => "names",
+            Self::Md5 => "md5",
+            Self::Sha1 => "sha1",
+            Self::Sha256 => "sha256",
+            Self::Yara => "yara",
+        }
+    }
+}
+
+/// The hash of one page (4,096 bytes).
+#[must_use]
+pub fn page_hash(page: &[u8]) -> [u8; HASH_BYTES] {
+    blake3::derive_key(PAGE_CONTEXT, page)
+}
+
+/// The root over the hashes of all pages, in order.
+#[must_use]
+pub fn root_hash(pages: u64, hashes: &[u8]) -> [u8; HASH_BYTES] {
+    let mut hasher = blake3::Hasher::new_derive_key(ROOT_CONTEXT);
+    hasher.update(&pages.to_le_bytes());
+    hasher.update(hashes);
+    *hasher.finalize().as_bytes()
+}
+
+/// What is signed for a root.
+#[must_use]
+pub fn signed_message(root: &[u8; HASH_BYTES]) -> Vec<u8> {
+    [SIGNATURE_DOMAIN, root.as_slice()].concat()
+}
+
+/// The trailer.
+#[must_use]
+pub fn trailer(signer: &PublicKey, signature: &[u8; 64]) -> Vec<u8> {
+    [
+        TRAILER_MAGIC.as_slice(),
+        signer.as_bytes().as_slice(),
+        signature.as_slice(),
+    ]
+    .concat()
+}
+
+/// The file's length in bytes for a number of pages.
+#[must_use]
+pub fn file_length(pages: u64) -> Option<u64> {
+    pages
+        .checked_mul((PAGE_BYTES + HASH_BYTES) as u64)?
+        .checked_add(TRAILER_BYTES as u64)
+}

@@ -1,0 +1,269 @@
+//! What happens to a file: match it, tell its type, open it if it is a container, and do the same
+//! to each member.
+
+use std::cmp::min;
+use std::fmt;
+use std::time::Duration;
+
+use model::verdict::{LimitHit, Remark, RemarkAt};
+use model::{Limit, Maturity, RuleMatch, Verdict};
+
+use crate::containers;
+use crate::definitions::{Algorithm, Definitions};
+use crate::kind::Kind;
+use crate::limits::{Limits, MAX_DEPTH, MAX_NOTES};
+use crate::watch::Watch;
+
+mod digest;
+mod members;
+
+use digest::Digests;
+
+/// A file, or as much of it as was read.
+#[derive(Debug, Clone, Copy)]
+pub struct Input<'a> {
+    bytes: &'a [u8],
+    size: u64,
+}
+
+impl<'a> Input<'a> {
+    /// All of a file.
+    #[must_use]
+    pub const fn whole(bytes: &'a [u8]) -> Self {
+        Self {
+            bytes,
+            size: bytes.len() as u64,
+        }
+    }
+
+    /// The beginning of a file of `size` bytes.
+    #[must_use]
+    pub const fn prefix(bytes: &'a [u8], size: u64) -> Self {
+        Self { bytes, size }
+    }
+}
+
+/// Matches files against one set of definitions. Make one and keep it: it holds what matching
+/// needs between files.
+pub struct Scanner<'d> {
+    definitions: &'d Definitions,
+    yara: Option<yara_x::Scanner<'d>>,
+}
+
+impl<'d> Scanner<'d> {
+    /// A scanner for these definitions.
+    #[must_use]
+    pub fn new(definitions: &'d Definitions) -> Self {
+        let yara = definitions.yara().map(|yara| {
+            let mut scanner = yara_x::Scanner::new(yara.rules());
+            scanner.fast_scan(true);
+            scanner
+        });
+        Self { definitions, yara }
+    }
+
+    /// Scans one file and everything inside it.
+    pub fn scan(&mut self, input: Input<'_>, limits: &Limits, watch: &mut dyn Watch) -> Verdict {
+        let most = usize::try_from(limits.file_bytes).unwrap_or(usize::MAX);
+        let bytes = input.bytes.get(..most).unwrap_or(input.bytes);
+        let whole = bytes.len() as u64 == input.size;
+        let started = watch.now();
+        let definitions = self.definitions;
+        let mut run = Run {
+            definitions,
+            yara: &mut self.yara,
+            limits,
+            watch,
+            started,
+            unpacked: 0,
+            held: 0,
+            depth: 0,
+            path: Vec::new(),
+            stopped: false,
+            overfull: false,
+            verdict: Verdict {
+                file_type: Kind::of(bytes).name().to_owned(),
+                size: input.size,
+                hashes: None,
+                matches: Vec::new(),
+                limits: Vec::new(),
+                remarks: Vec::new(),
+                members: 0,
+                scanned_bytes: 0,
+                definitions: definitions.revision(),
+            },
+        };
+        if !whole {
+            run.hit(Limit::FileSize);
+        }
+        run.visit(bytes, whole);
+        run.verdict
+    }
+}
+
+impl fmt::Debug for Scanner<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Scanner")
+            .field("definitions", &self.definitions)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One scan.
+struct Run<'r, 'd> {
+    definitions: &'d Definitions,
+    yara: &'r mut Option<yara_x::Scanner<'d>>,
+    limits: &'r Limits,
+    watch: &'r mut dyn Watch,
+    started: Duration,
+    /// Bytes unpacked so far, and those of them that are still held.
+    unpacked: u64,
+    held: u64,
+    depth: u32,
+    path: Vec<String>,
+    /// Nothing more is read: a limit on the whole scan was reached.
+    stopped: bool,
+    /// Something was left out of the verdict's lists.
+    overfull: bool,
+    verdict: Verdict,
+}
+
+impl Run<'_, '_> {
+    fn visit(&mut self, bytes: &[u8], whole: bool) {
+        self.verdict.scanned_bytes = self
+            .verdict
+            .scanned_bytes
+            .saturating_add(bytes.len() as u64);
+        let mut digests = Digests::new(bytes);
+        let mut found = Vec::new();
+        if whole {
+            self.match_hashes(bytes.len() as u64, &mut digests, &mut found);
+        }
+        self.match_yara(bytes, &mut found);
+        for rule in found {
+            self.report(rule, &mut digests);
+        }
+        if self.depth == 0 && whole && !self.verdict.matches.is_empty() {
+            self.verdict.hashes = Some(digests.all());
+        }
+        let kind = Kind::of(bytes);
+        if self.stopped || !containers::is_container(kind, bytes) {
+            return;
+        }
+        if self.depth >= min(self.limits.depth, MAX_DEPTH) {
+            self.hit(Limit::Depth);
+            return;
+        }
+        self.depth += 1;
+        containers::walk(kind, bytes, self);
+        self.depth -= 1;
+        // What is inside decides, too, whether a person will ask for the file's own hashes.
+        if self.depth == 0 && whole && !self.verdict.matches.is_empty() {
+            self.verdict.hashes = Some(digests.all());
+        }
+    }
+
+    fn match_hashes(&mut self, size: u64, digests: &mut Digests<'_>, found: &mut Vec<u32>) {
+        for algorithm in Algorithm::ALL {
+            if let Some(table) = self.definitions.hash_table(algorithm)
+                && table.wants(size)
+            {
+                found.extend(table.find(digests.of(algorithm), size));
+            }
+        }
+    }
+
+    fn match_yara(&mut self, bytes: &[u8], found: &mut Vec<u32>) {
+        let left = self.time_left();
+        let (Some(rules), Some(scanner)) = (self.definitions.yara(), self.yara.as_mut()) else {
+            return;
+        };
+        let Some(left) = left else {
+            self.stop(Limit::Time);
+            return;
+        };
+        // yara-x counts whole seconds.
+        scanner.set_timeout(left.max(Duration::from_secs(1)));
+        match scanner.scan(bytes) {
+            Ok(results) => {
+                found.extend(
+                    results
+                        .matching_rules()
+                        .filter_map(|rule| rules.record(&rule)),
+                );
+            }
+            Err(yara_x::ScanError::Timeout) => self.stop(Limit::Time),
+            // The others concern files and modules, which are not handed over here.
+            Err(_) => self.remark_here(Remark::Malformed),
+        }
+    }
+
+    fn report(&mut self, rule: u32, digests: &mut Digests<'_>) {
+        let Some(rule) = self.definitions.rule(rule) else {
+            return;
+        };
+        let known = |have: &RuleMatch| have.rule == rule.name && have.member == self.path;
+        if rule.maturity == Maturity::Withdrawn || self.verdict.matches.iter().any(known) {
+            return;
+        }
+        if self.verdict.matches.len() >= self.limits.matches {
+            self.overflow();
+            return;
+        }
+        self.verdict.matches.push(RuleMatch {
+            rule: rule.name.to_owned(),
+            definition_type: rule.definition_type,
+            maturity: rule.maturity,
+            member: self.path.clone(),
+            hashes: digests.all(),
+        });
+    }
+
+    /// `None` when the time is used up.
+    fn time_left(&mut self) -> Option<Duration> {
+        let used = self.watch.now().saturating_sub(self.started);
+        self.limits
+            .time
+            .checked_sub(used)
+            .filter(|left| !left.is_zero())
+    }
+
+    fn stop(&mut self, limit: Limit) {
+        if !self.stopped {
+            self.stopped = true;
+            self.hit(limit);
+        }
+    }
+
+    fn hit(&mut self, limit: Limit) {
+        if self.verdict.limits.len() >= MAX_NOTES {
+            self.overflow();
+            return;
+        }
+        self.verdict.limits.push(LimitHit {
+            limit,
+            member: self.path.clone(),
+        });
+    }
+
+    fn remark_here(&mut self, remark: Remark) {
+        if self.verdict.remarks.len() >= MAX_NOTES {
+            self.overflow();
+            return;
+        }
+        self.verdict.remarks.push(RemarkAt {
+            remark,
+            member: self.path.clone(),
+        });
+    }
+
+    fn overflow(&mut self) {
+        if !self.overfull {
+            self.overfull = true;
+            self.verdict.limits.push(LimitHit {
+                limit: Limit::Matches,
+                member: self.path.clone(),
+            });
+        }
+    }
+}

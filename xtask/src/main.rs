@@ -1,0 +1,53 @@
+//! The house's own tools: `cargo xtask check`, `cargo xtask test`, `cargo xtask soak`.
+//!
+//! They know cargo, git and /proc, and nothing of what Garrison does: no crate
+//! of ours is linked here. Start reading at `check.rs` for the rules that every
+//! change must keep, at `test.rs` for the test runner, and at `soak.rs` for the
+//! long proofs.
+
+mod check;
+mod soak;
+mod test;
+mod workspace;
+
+use std::process::ExitCode;
+
+use workspace::Workspace;
+
+const USAGE: &str = "\
+cargo xtask check                  format, clippy, and the rules of the house
+cargo xtask check --rules          the rules alone, without a compiler
+cargo xtask test                   every test; the last line counts them
+cargo xtask test --package NAME…   the test executables of these packages alone
+cargo xtask soak [PROOF…]          the long proofs in full, resumable";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match run(&arguments) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["check"] => check::run(&Workspace::find()?, check::Depth::Everything),
+        ["check", "--rules"] => check::run(&Workspace::find()?, check::Depth::Rules),
+        ["test", rest @ ..] => test::run(&Workspace::find()?, &test::Selection::parse(rest)?),
+        ["soak", rest @ ..] => soak::run(&Workspace::find()?, rest),
+        // Not for people: see test/guardian.rs.
+        ["guard", marker, folder] => test::guard(marker, folder.as_ref()),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            Ok(ExitCode::SUCCESS)
+        }
+        [] => anyhow::bail!("expected a command\n{USAGE}"),
+        [unknown, ..] => {
+            anyhow::bail!("{unknown:?} is no command, or its arguments don't fit\n{USAGE}")
+        }
+    }
+}

@@ -1,0 +1,148 @@
+//! Builds every test executable and every program in one call of cargo, so that
+//! libraries are compiled once, with one set of features.
+
+use std::io::BufReader;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use anyhow::{Context, bail};
+use cargo_metadata::{Artifact, Message, TargetKind};
+
+use super::Selection;
+use crate::workspace::Workspace;
+
+/// Optimised or not: what `cargo` calls a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Profile {
+    Debug,
+    Release,
+}
+
+/// A test executable.
+#[derive(Debug, Clone)]
+pub(crate) struct Executable {
+    /// `net`, or `net-stages` for an integration test: names its log, unlike any other.
+    pub(crate) label: String,
+    pub(crate) package: String,
+    pub(crate) path: PathBuf,
+    /// The package's folder, in which tests run.
+    pub(crate) folder: PathBuf,
+}
+
+impl Executable {
+    /// Whole-system tests start the real programs and want the machine for themselves.
+    pub(crate) fn is_whole_system(&self) -> bool {
+        self.package == "system-tests"
+    }
+
+    fn of(artifact: &Artifact) -> Option<Executable> {
+        let path = artifact
+            .executable
+            .as_ref()
+            .filter(|_| artifact.profile.test)?;
+        let folder = artifact.manifest_path.parent()?;
+        let package = package_name(artifact, folder.as_std_path());
+        let target = &artifact.target;
+        let label = if target.kind.contains(&TargetKind::Test) {
+            format!("{package}-{}", target.name)
+        } else if target.name.replace('-', "_") == package.replace('-', "_") {
+            // A package may hold a library and a program of one name.
+            if target.is_bin() && folder.join("src/lib.rs").exists() {
+                format!("{package}-main")
+            } else {
+                package.clone()
+            }
+        } else {
+            format!("{package}-{}", target.name)
+        };
+        Some(Executable {
+            label,
+            package,
+            path: path.clone().into_std_path_buf(),
+            folder: folder.as_std_path().to_path_buf(),
+        })
+    }
+}
+
+/// cargo's package id ends in `#name@version`, or in `/folder#version` where both are the same.
+fn package_name(artifact: &Artifact, folder: &Path) -> String {
+    let (_, fragment) = artifact
+        .package_id
+        .repr
+        .rsplit_once('#')
+        .unwrap_or_default();
+    match fragment.split_once('@') {
+        Some((name, _)) => name.to_owned(),
+        None => folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) executables: Vec<Executable>,
+    /// `garrison`, `garrison-agent` and the others.
+    pub(crate) programs: Vec<PathBuf>,
+    pub(crate) program_folder: PathBuf,
+}
+
+pub(crate) fn build(
+    workspace: &Workspace,
+    selection: &Selection,
+    profile: Profile,
+) -> anyhow::Result<Built> {
+    let mut command = workspace.cargo();
+    command
+        .args([
+            "build",
+            "--bins",
+            "--tests",
+            "--locked",
+            "--message-format=json-render-diagnostics",
+        ])
+        .args(selection.cargo_arguments())
+        .stdout(Stdio::piped());
+    if profile == Profile::Release {
+        command.arg("--release");
+    }
+    let mut cargo = command.spawn().context("cargo build")?;
+    let output = cargo.stdout.take().context("cargo build: no output")?;
+    let mut artifacts = Vec::new();
+    for message in Message::parse_stream(BufReader::new(output)) {
+        if let Message::CompilerArtifact(artifact) = message.context("cargo build: a message")? {
+            artifacts.push(artifact);
+        }
+    }
+    if !cargo.wait().context("cargo build")?.success() {
+        bail!("the build failed; cargo's messages stand above");
+    }
+    let mut executables: Vec<Executable> = artifacts.iter().filter_map(Executable::of).collect();
+    executables.sort_by(|one, other| one.label.cmp(&other.label));
+    let mut programs: Vec<PathBuf> = artifacts
+        .iter()
+        .filter(|artifact| !artifact.profile.test && artifact.target.is_bin())
+        .filter_map(|artifact| {
+            artifact
+                .executable
+                .clone()
+                .map(|path| path.into_std_path_buf())
+        })
+        .collect();
+    programs.sort();
+    let metadata = workspace.metadata()?;
+    let program_folder = metadata
+        .target_directory
+        .into_std_path_buf()
+        .join(match profile {
+            Profile::Debug => "debug",
+            Profile::Release => "release",
+        });
+    Ok(Built {
+        executables,
+        programs,
+        program_folder,
+    })
+}
