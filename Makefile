@@ -1,7 +1,7 @@
 # Every target installs the Debian packages that it misses (packages.txt).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test check soak rust
+.PHONY: help up test check soak bench rust
 
 # rustup's place, for shells that were open before it was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -33,6 +33,11 @@ check: rust
 soak: rust
 	@scripts/install-packages build test
 	@cargo xtask soak $(ARGS)
+
+## bench   measure speed and size, results in docs/benchmarks.md: make bench ARGS='load scan'
+bench: rust
+	@scripts/install-packages build bench
+	@cargo xtask bench $(ARGS)
 
 ## help    this list
 help:

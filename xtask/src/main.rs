@@ -1,10 +1,12 @@
-//! The house's own tools: `cargo xtask check`, `cargo xtask test`, `cargo xtask soak`.
+//! The house's own tools: `cargo xtask check`, `cargo xtask test`, `cargo xtask soak`,
+//! `cargo xtask bench`.
 //!
 //! They know cargo, git and /proc, and nothing of what Garrison does: no crate
 //! of ours is linked here. Start reading at `check.rs` for the rules that every
-//! change must keep, at `test.rs` for the test runner, and at `soak.rs` for the
-//! long proofs.
+//! change must keep, at `test.rs` for the test runner, at `soak.rs` for the
+//! long proofs, and at `bench.rs` for speed and size.
 
+mod bench;
 mod check;
 mod soak;
 mod test;
@@ -19,7 +21,9 @@ cargo xtask check                  format, clippy, and the rules of the house
 cargo xtask check --rules          the rules alone, without a compiler
 cargo xtask test                   every test; the last line counts them
 cargo xtask test --package NAME…   the test executables of these packages alone
-cargo xtask soak [PROOF…]          the long proofs in full, resumable";
+cargo xtask soak [PROOF…]          the long proofs in full, resumable
+cargo xtask bench [PART…]          start, idle, load, scan: into docs/benchmarks.md
+cargo xtask bench --as-built …     the same, with the programs in target/release";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -39,6 +43,7 @@ fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
         ["check", "--rules"] => check::run(&Workspace::find()?, check::Depth::Rules),
         ["test", rest @ ..] => test::run(&Workspace::find()?, &test::Selection::parse(rest)?),
         ["soak", rest @ ..] => soak::run(&Workspace::find()?, rest),
+        ["bench", rest @ ..] => bench::run(&Workspace::find()?, rest),
         // Not for people: see test/guardian.rs.
         ["guard", marker, folder] => test::guard(marker, folder.as_ref()),
         ["help" | "--help" | "-h"] => {

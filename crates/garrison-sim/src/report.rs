@@ -52,6 +52,8 @@ pub(crate) struct Steady {
     pub(crate) commands: u64,
     pub(crate) renewals_wanted: u64,
     pub(crate) streams_reopened: u64,
+    /// What this simulator itself used, in parts of one core.
+    pub(crate) simulator_cores: f64,
     pub(crate) manager: Option<ManagerCost>,
 }
 
@@ -95,7 +97,12 @@ impl Phase {
 }
 
 impl Steady {
-    pub(crate) fn new(counts: &Counts, took: Duration, manager: Option<ManagerCost>) -> Self {
+    pub(crate) fn new(
+        counts: &Counts,
+        took: Duration,
+        simulator: Duration,
+        manager: Option<ManagerCost>,
+    ) -> Self {
         Self {
             seconds: took.as_secs_f64(),
             check_ins: counts.latency.count(),
@@ -107,6 +114,7 @@ impl Steady {
             commands: counts.commands,
             renewals_wanted: counts.renewals_wanted,
             streams_reopened: counts.streams_reopened,
+            simulator_cores: simulator.as_secs_f64() / took.as_secs_f64().max(1e-9),
             manager,
         }
     }
@@ -244,7 +252,7 @@ mod tests {
             events_per_check_in: 0,
             enrolment: Phase::default(),
             connecting: Phase::default(),
-            steady: Steady::new(counts, Duration::from_secs(1), None),
+            steady: Steady::new(counts, Duration::from_secs(1), Duration::ZERO, None),
             errors: counts
                 .errors
                 .iter()

@@ -61,6 +61,8 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
         cpu(unconnected, connected),
     );
 
+    let own = Process::new(std::process::id());
+    let own_before = own.usage()?.cpu;
     let began = Instant::now();
     let count = u32::try_from(agents.len()).unwrap_or(u32::MAX);
     let working = work(agents, options, began, &end);
@@ -70,6 +72,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
         _ = tokio::signal::ctrl_c() => {}
     }
     let (counts, took, at_end) = (tally.take(), began.elapsed(), usage()?);
+    let simulator = own.usage()?.cpu.saturating_sub(own_before);
     end.cancel();
     let identities = ended(working).await;
     if let Some(keep) = &keep {
@@ -94,7 +97,7 @@ pub(crate) async fn run(options: &Options) -> Result<Report> {
         events_per_check_in: options.events_per_check_in,
         enrolment,
         connecting,
-        steady: Steady::new(&counts, took, cost),
+        steady: Steady::new(&counts, took, simulator, cost),
         errors,
     })
 }

@@ -74,7 +74,7 @@
   // the reader is at the top with nothing chosen or focused.
   const sign = one("live");
   const interests = () => all("[data-changes]", one("page")).flatMap((region) => region.dataset.changes.split(" "));
-  const busy = (region) => region.contains(document.activeElement) || region.querySelector(".pick:checked, details[open]") !== null
+  const busy = (region) => (document.activeElement !== region && region.contains(document.activeElement)) || region.querySelector(".pick:checked, details[open]") !== null
     || (!getSelection().isCollapsed && region.contains(getSelection().anchorNode));
 
   function exchange(region, fresh) {
@@ -111,21 +111,23 @@
   async function readAgain() {
     if (reading) { again = true; return; }
     reading = true;
-    try {
-      const answer = await fetch(location.href, { headers: { "Garrison-Live": "1" } });
-      if (answer.redirected && new URL(answer.url).pathname === "/sign-in") { location.reload(); return; }
-      if (!answer.ok) return;
-      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      for (const region of all("[data-live][id]")) {
-        const fresh = page.getElementById(region.id);
-        if (!fresh) continue;
-        if (region.dataset.live === "rows" && fresh.dataset.live === "rows") mergeRows(region, fresh);
-        else if (region.tagName !== fresh.tagName) exchange(one("list"), page.getElementById("list") || fresh);
-        else if (!busy(region)) exchange(region, fresh);
-      }
-    } catch { /* The stream says when the manager is back. */ } finally {
-      reading = false;
-      if (again) { again = false; soon(); }
+    const answer = await fetch(location.href, { headers: { "Garrison-Live": "1" } }).catch(() => null);
+    const text = answer?.ok ? await answer.text().catch(() => "") : "";
+    reading = false;
+    if (answer?.redirected && new URL(answer.url).pathname === "/sign-in") location.reload();
+    else if (text) merge(new DOMParser().parseFromString(text, "text/html"));
+    if (again) { again = false; soon(); }
+  }
+  function merge(page) {
+    for (const region of all("[data-live][id]")) {
+      const fresh = page.getElementById(region.id);
+      if (!fresh || !region.isConnected) continue;
+      if (region.tagName !== fresh.tagName) {
+        // An empty view has become a full one, or a full one empty.
+        const whole = one("list") && page.getElementById("list") ? "list" : "page";
+        if (!busy(one(whole))) exchange(one(whole), page.getElementById(whole));
+      } else if (region.dataset.live === "rows") mergeRows(region, fresh);
+      else if (!busy(region)) exchange(region, fresh);
     }
   }
   function soon() { clearTimeout(timer); timer = setTimeout(readAgain, 250); }

@@ -66,13 +66,33 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Site>> {
 pub fn description() -> utoipa::openapi::OpenApi {
     let mut description = routes().into_openapi();
     description.merge(crate::agent_channel::routes().into_openapi());
+    named(description)
+}
+
+/// Gives each operation an identifier of its own, such as `devices.revoke`.
+fn named(mut description: utoipa::openapi::OpenApi) -> utoipa::openapi::OpenApi {
+    for item in description.paths.paths.values_mut() {
+        let operations = [
+            &mut item.get,
+            &mut item.put,
+            &mut item.post,
+            &mut item.delete,
+            &mut item.patch,
+        ];
+        for operation in operations.into_iter().flatten() {
+            let tag = operation.tags.as_ref().and_then(|tags| tags.first());
+            if let (Some(tag), Some(name)) = (tag, &operation.operation_id) {
+                operation.operation_id = Some(format!("{tag}.{name}"));
+            }
+        }
+    }
     description
 }
 
 /// Every route of the flow `api`.
 pub fn router(site: Arc<Site>) -> Router {
     let (router, description) = routes().split_for_parts();
-    let description = Arc::new(description);
+    let description = Arc::new(named(description));
     router
         .route(
             "/api/v1/openapi.json",

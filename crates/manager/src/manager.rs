@@ -93,6 +93,14 @@ impl Manager {
         })
     }
 
+    /// Does now what a running manager does by itself every half minute: ends what has expired.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn upkeep(site: &Arc<Site>) -> Result<(), Refusal> {
+        upkeep::sweep(site).await
+    }
+
     /// As [`Manager::start`], by another clock.
     ///
     /// # Errors

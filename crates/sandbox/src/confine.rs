@@ -176,21 +176,14 @@ fn restrict_files_and_network() -> Protection {
         .and_then(Ruleset::create)
         .and_then(|ruleset| ruleset.restrict_self());
     match status.map(|status| status.ruleset) {
-        Ok(RulesetStatus::FullyEnforced) => Protection::active("landlock"),
-        Ok(RulesetStatus::PartiallyEnforced) => Protection::active_in_part_by_kernel(),
+        // In part: an older kernel knows fewer rights than the newest; all that it knows are denied.
+        Ok(RulesetStatus::FullyEnforced | RulesetStatus::PartiallyEnforced) => {
+            Protection::active("landlock")
+        }
         Ok(RulesetStatus::NotEnforced) => Protection::missing(
             "landlock",
             "this kernel does not offer it; seccomp alone denies files and network",
         ),
         Err(error) => Protection::missing("landlock", format!("the kernel refused it: {error}")),
-    }
-}
-
-impl Protection {
-    fn active_in_part_by_kernel() -> Self {
-        Self::partial(
-            "landlock",
-            "this kernel knows fewer rights than the newest; all that it knows are denied",
-        )
     }
 }

@@ -1,12 +1,10 @@
 //! Many small writes in one transaction.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 
-use crate::database::{Database, Transaction};
+use crate::database::{Database, Transaction, WriteFuture};
 use crate::error::StoreError;
 
 /// The most items in one transaction.
@@ -19,8 +17,11 @@ pub const MAX_WAITING: usize = 4096;
 ///
 /// The task ends by itself when the last clone is dropped.
 pub struct GroupCommit<I> {
-    queue: mpsc::Sender<(I, oneshot::Sender<Result<(), Arc<StoreError>>>)>,
+    queue: mpsc::Sender<Waiting<I>>,
 }
+
+/// An item, and who waits for it.
+type Waiting<I> = (I, oneshot::Sender<Result<(), Arc<StoreError>>>);
 
 impl<I> Clone for GroupCommit<I> {
     fn clone(&self) -> Self {
@@ -31,11 +32,7 @@ impl<I> Clone for GroupCommit<I> {
 }
 
 /// How one item is written.
-pub type StoreItem<I> =
-    for<'t> fn(
-        &'t mut Transaction,
-        &'t I,
-    ) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 't>>;
+pub type StoreItem<I> = for<'t> fn(&'t mut Transaction, &'t I) -> WriteFuture<'t, (), StoreError>;
 
 impl<I: Send + Sync + 'static> GroupCommit<I> {
     /// Starts the task. `store` must fail only for reasons that concern the whole transaction.
@@ -97,10 +94,7 @@ mod tests {
         sql: "CREATE TABLE number (value INTEGER PRIMARY KEY);",
     }];
 
-    fn insert<'t>(
-        tx: &'t mut Transaction,
-        value: &'t i64,
-    ) -> Pin<Box<dyn Future<Output = Result<(), StoreError>> + Send + 't>> {
+    fn insert<'t>(tx: &'t mut Transaction, value: &'t i64) -> WriteFuture<'t, (), StoreError> {
         Box::pin(async move {
             sqlx::query("INSERT INTO number (value) VALUES ($1)")
                 .bind(*value)

@@ -10,6 +10,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use proto::EnrolmentToken;
 use serde_json::Value;
 use system_tests::system::{LIMIT, Place, said};
 use system_tests::wait::{Seen, until};
@@ -64,10 +65,15 @@ fn cloned_agent_folder_becomes_two_forks() {
     let system = place.start().unwrap();
     let clone = agent(&place, "clone", None);
 
-    let data = place.data().join("agent");
+    // Each learns what became of it when it checks in again, which is within a minute by itself.
+    let check_in = || {
+        for data in [place.data().join("agent"), place.path().join("clone")] {
+            let words = ["check-in", "--data", data.to_str().unwrap()];
+            place.garrison_agent(words).unwrap();
+        }
+    };
     let forks = until("two forks that await approval", LIMIT, || {
-        // The one that was first learns of it when it checks in again.
-        place.garrison_agent(["check-in", "--data", data.to_str().unwrap()])?;
+        check_in();
         let devices = place.items(&["devices", "list"])?;
         let forks: Vec<String> = devices
             .iter()
@@ -90,6 +96,7 @@ fn cloned_agent_folder_becomes_two_forks() {
     }
     for fork in &forks {
         until("an approved fork is up to date", LIMIT, || {
+            check_in();
             let device = standing(&place, fork);
             let good = device["standing"] == "approved"
                 && device["connected"] == true
@@ -123,7 +130,10 @@ fn revoked_device_is_refused_at_once() {
         .unwrap();
 
     place.ctl(&["devices", "revoke", &device]).unwrap();
+    let data = place.path().join("second");
     until("the revoked device is cut off and knows why", LIMIT, || {
+        // By itself it asks within a minute.
+        place.garrison_agent(["check-in", "--data", data.to_str().unwrap()])?;
         let shown = standing(&place, &device);
         let log = second.log();
         Ok(if shown["connected"] == false && log.contains("revoked") {
@@ -198,6 +208,21 @@ fn a_token_that_lets_nobody_in_says_why_and_what_to_do() {
         text.contains("revoked") && text.contains("new token"),
         "{text}"
     );
+
+    let wrong = token(&place, "wrong", &[]);
+    let mut altered = EnrolmentToken::parse(&std::fs::read_to_string(&wrong).unwrap()).unwrap();
+    altered.secret = "A".repeat(altered.secret.len());
+    std::fs::write(&wrong, altered.to_text()).unwrap();
+    let text = refused("wrong", &wrong);
+    assert!(
+        text.contains("not known") && text.contains("new token"),
+        "{text}"
+    );
+    // Another site's CA: nothing is sent to whom the token doesn't pin.
+    altered.ca_pin = "ab".repeat(32);
+    std::fs::write(&wrong, altered.to_text()).unwrap();
+    let text = refused("elsewhere", &wrong);
+    assert!(text.contains("CA"), "{text}");
 
     let damaged = token(&place, "damaged", &[]);
     let whole = std::fs::read_to_string(&damaged).unwrap();

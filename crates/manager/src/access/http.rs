@@ -6,9 +6,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use model::{ApiTokenId, UserId};
-use proto::api::access::{
-    ApiTokenInfo, CreatedApiToken, NewApiToken, NewUser, User, UserChange,
-};
+use proto::api::access::{ApiTokenInfo, CreatedApiToken, NewApiToken, NewUser, User, UserChange};
 use proto::{Page, Problem};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -16,6 +14,7 @@ use utoipa_axum::routes;
 use super::{Administrator, Permit};
 use crate::refusal::Refusal;
 use crate::site::Site;
+use crate::web::cursor::{self, Cursor};
 use crate::web::{Json, Paging, PathId, Query, json_response};
 
 type App = State<Arc<Site>>;
@@ -30,11 +29,24 @@ pub(crate) fn api() -> OpenApiRouter<Arc<Site>> {
 }
 
 /// Every account, by name.
-#[utoipa::path(get, path = "/api/v1/users", tag = "access",
+#[utoipa::path(get, path = "/api/v1/users", tag = "access", params(Paging),
     extensions(("x-garrison-role" = json!("administrator"))),
-    responses((status = 200, body = Vec<User>), (status = "default", body = Problem)))]
-async fn users(State(site): App, by: Permit<Administrator>) -> Result<Json<Vec<User>>, Refusal> {
-    super::users(&site, &by).await.map(Json)
+    responses((status = 200, body = Page<User>), (status = "default", body = Problem)))]
+async fn users(
+    State(site): App,
+    by: Permit<Administrator>,
+    Query(paging): Query<Paging>,
+) -> Result<Json<Page<User>>, Refusal> {
+    let limit = cursor::page_limit(paging.limit)?;
+    let after = Cursor::<()>::parse_optional(paging.cursor.as_deref())?;
+    let mut users = super::users(&site, &by).await?;
+    let total = u64::try_from(users.len()).unwrap_or(u64::MAX);
+    if let Some(Cursor((), name)) = after {
+        users.retain(|user| user.name > name);
+    }
+    Ok(Json(cursor::page(users, limit, total, |last| {
+        Cursor((), last.name.clone())
+    })))
 }
 
 /// Makes an account.

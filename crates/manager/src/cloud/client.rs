@@ -62,7 +62,9 @@ pub(super) async fn enrol(
 ) -> Result<String, Refusal> {
     let _turn = site.cloud.turn.lock().await;
     let key = match site.cloud.read_secret(&site.cloud.key_file())? {
-        Some(pem) => KeyPair::from_pem(&pem).map_err(Refusal::internal("reading the cloud's key"))?,
+        Some(pem) => {
+            KeyPair::from_pem(&pem).map_err(Refusal::internal("reading the cloud's key"))?
+        }
         None => {
             let key = KeyPair::generate().map_err(Refusal::internal("making a key"))?;
             keyfile::write(&site.cloud.key_file(), key.to_pem().as_bytes())
@@ -82,10 +84,9 @@ pub(super) async fn enrol(
         }
     }
     Err(match failure {
-        Some(CloudError::Refused(problem)) => Refusal::conflict(format!(
-            "the cloud refused the token: {}",
-            problem.detail
-        )),
+        Some(CloudError::Refused(problem)) => {
+            Refusal::conflict(format!("the cloud refused the token: {}", problem.detail))
+        }
         Some(error) => Refusal::new(ProblemKind::Unavailable, error.to_string()),
         None => Refusal::invalid("token: it names no address"),
     })
@@ -100,7 +101,11 @@ async fn enrol_at(
 ) -> Result<(), CloudError> {
     let mut ca_pin = [0; 32];
     hex::decode_to_slice(&token.ca_pin, &mut ca_pin).map_err(setup)?;
-    let client = connect(address, &TlsTrust::Pinned { ca_pin }, &ClientIdentity::none())?;
+    let client = connect(
+        address,
+        &TlsTrust::Pinned { ca_pin },
+        &ClientIdentity::none(),
+    )?;
     let request = SiteEnrolRequest {
         secret: token.secret.clone(),
         certificate_request: key.certificate_request().map_err(setup)?,
@@ -111,12 +116,16 @@ async fn enrol_at(
     let peer = PeerCertificate::parse_pem(&answer.certificate)
         .map_err(|error| CloudError::Answer(error.to_string()))?;
     if peer.key_sha256 != key.key_sha256() {
-        return Err(CloudError::Answer("a certificate for another key".to_owned()));
+        return Err(CloudError::Answer(
+            "a certificate for another key".to_owned(),
+        ));
     }
     let ca_der = trust::certificate::der_from_pem(&answer.ca_certificate)
         .map_err(|error| CloudError::Answer(error.to_string()))?;
     if trust::certificate::spki_sha256(&ca_der).ok() != Some(ca_pin) {
-        return Err(CloudError::Answer("the certificate of another CA".to_owned()));
+        return Err(CloudError::Answer(
+            "the certificate of another CA".to_owned(),
+        ));
     }
     let enrolled = Enrolled {
         address: address.to_owned(),
@@ -174,7 +183,11 @@ pub(super) async fn client(site: &Arc<Site>) -> Result<Arc<HttpClient>, CloudErr
         PrivatePkcs8KeyDer::from(key.pkcs8_der()).into(),
     )
     .map_err(setup)?;
-    let client = Arc::new(connect(&enrolled.address, &TlsTrust::Ca { der: ca }, &identity)?);
+    let client = Arc::new(connect(
+        &enrolled.address,
+        &TlsTrust::Ca { der: ca },
+        &identity,
+    )?);
     site.cloud.set_client(Some(Arc::clone(&client)));
     Ok(client)
 }

@@ -17,7 +17,7 @@ const MAX_BATCHES: usize = 20;
 ///
 /// # Errors
 /// When the database fails. That the cloud is out of reach is no error: it shows on the link.
-pub(crate) async fn deliver(site: &Arc<Site>) -> Result<(), Refusal> {
+pub async fn deliver(site: &Arc<Site>) -> Result<(), Refusal> {
     let Some(seen) = site.cloud.seen() else {
         return Ok(());
     };

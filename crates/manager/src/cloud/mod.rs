@@ -15,7 +15,7 @@ use proto::EnrolmentToken;
 use proto::api::Changed;
 use proto::api::network::{CloudEnrolment, CloudLink as LinkState, CloudState};
 
-pub(crate) use delivery::deliver;
+pub use delivery::deliver;
 pub use link::CloudLink;
 pub(crate) use store::TABLES;
 
@@ -69,7 +69,14 @@ pub async fn enrol(
     let token = EnrolmentToken::parse(&request.token)
         .map_err(|error| Refusal::invalid(format!("token: {error}")))?;
     let address = client::enrol(site, &token, &name).await?;
-    audit::record(site, by, "cloud.enrol", "cloud", format!("at {address}, as {name:?}")).await?;
+    audit::record(
+        site,
+        by,
+        "cloud.enrol",
+        "cloud",
+        format!("at {address}, as {name:?}"),
+    )
+    .await?;
     site.tell_list(Changed::Cloud);
     read(site).await
 }

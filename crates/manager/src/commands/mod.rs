@@ -72,7 +72,9 @@ pub(crate) fn prepare(
     match entry.standing() {
         DeviceStanding::Approved => {}
         DeviceStanding::AwaitingApproval => {
-            return Err(Refusal::conflict("the device awaits approval; approve it first"));
+            return Err(Refusal::conflict(
+                "the device awaits approval; approve it first",
+            ));
         }
         DeviceStanding::Suspended | DeviceStanding::Revoked => {
             return Err(Refusal::conflict(
@@ -120,7 +122,9 @@ pub(crate) async fn insert(tx: &mut Transaction, command: &Prepared) -> Result<(
     if store::count_waiting(tx, command.device).await? >= MAX_WAITING {
         return Err(Refusal::new(
             ProblemKind::TooMany,
-            format!("{MAX_WAITING} commands wait for this device already; wait until it has come for them"),
+            format!(
+                "{MAX_WAITING} commands wait for this device already; wait until it has come for them"
+            ),
         ));
     }
     store::insert(tx, command).await

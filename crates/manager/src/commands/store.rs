@@ -41,8 +41,8 @@ pub(super) async fn count_waiting(
 }
 
 pub(super) async fn insert(tx: &mut Transaction, command: &Prepared) -> Result<(), Refusal> {
-    let signed = serde_json::to_string(&command.signed)
-        .map_err(Refusal::internal("writing a command"))?;
+    let signed =
+        serde_json::to_string(&command.signed).map_err(Refusal::internal("writing a command"))?;
     sqlx::query(
         "INSERT INTO command (id, device, kind, signed, issued, expires, state, scan, detection,
             quarantine, requested_by)
@@ -90,7 +90,10 @@ fn about(row: &SqliteRow) -> Result<About, StoreError> {
     let text = |column| row.try_get::<Option<&str>, _>(column);
     let damaged = |error| StoreError::content("a command", error);
     Ok(About {
-        scan: text("scan")?.map(ScanId::parse).transpose().map_err(damaged)?,
+        scan: text("scan")?
+            .map(ScanId::parse)
+            .transpose()
+            .map_err(damaged)?,
         detection: text("detection")?
             .map(DetectionId::parse)
             .transpose()
@@ -138,6 +141,11 @@ pub(super) async fn expire(
     .fetch_all(tx)
     .await?;
     rows.iter()
-        .map(|row| Ok((crate::devices::parse_id(row.try_get("device")?)?, about(row)?)))
+        .map(|row| {
+            Ok((
+                crate::devices::parse_id(row.try_get("device")?)?,
+                about(row)?,
+            ))
+        })
         .collect()
 }

@@ -60,19 +60,16 @@ impl Address {
     /// Whether any of the list's filters is set.
     #[must_use]
     pub fn filtered(&self) -> bool {
-        self.pairs
-            .iter()
-            .any(|(key, _)| !["sort", "cursor", "limit", "said", "n", "skipped"].contains(&key.as_str()))
+        self.pairs.iter().any(|(key, _)| {
+            !["sort", "cursor", "limit", "said", "n", "skipped"].contains(&key.as_str())
+        })
     }
 
     /// This address with one parameter changed (removed when the value is empty), from the first
     /// page on.
     #[must_use]
     pub fn set(&self, key: &str, value: &str) -> String {
-        let mut pairs: Vec<(&str, &str)> = self
-            .kept()
-            .filter(|(known, _)| *known != key)
-            .collect();
+        let mut pairs: Vec<(&str, &str)> = self.kept().filter(|(known, _)| *known != key).collect();
         if !value.is_empty() {
             pairs.push((key, value));
         }
@@ -90,7 +87,10 @@ impl Address {
     /// This list under another ending, such as `.csv`, with the same filters.
     #[must_use]
     pub fn exported(&self, ending: &str) -> String {
-        written(&format!("{}{ending}", self.path), &self.kept().collect::<Vec<_>>())
+        written(
+            &format!("{}{ending}", self.path),
+            &self.kept().collect::<Vec<_>>(),
+        )
     }
 
     /// The API's address of the same list.
@@ -207,9 +207,7 @@ fn digit(byte: u8) -> Option<u8> {
 pub fn inside(wanted: &str) -> &str {
     let plain = wanted.starts_with('/')
         && !wanted.starts_with("//")
-        && wanted
-            .chars()
-            .all(|c| c.is_ascii_graphic() && c != '\\')
+        && wanted.chars().all(|c| c.is_ascii_graphic() && c != '\\')
         && !wanted.starts_with("/sign-")
         && wanted.len() <= 2048;
     if plain { wanted } else { "/" }
@@ -221,13 +219,22 @@ mod tests {
 
     #[test]
     fn filters_stay_and_the_page_starts_anew() {
-        let address = Address::new("/devices", Some("q=a%20b%26c&cursor=xyz&sort=host&said=done"));
+        let address = Address::new(
+            "/devices",
+            Some("q=a%20b%26c&cursor=xyz&sort=host&said=done"),
+        );
         assert_eq!(address.value("q"), "a b&c");
-        assert_eq!(address.set("group", "1"), "/devices?q=a%20b%26c&sort=host&group=1");
+        assert_eq!(
+            address.set("group", "1"),
+            "/devices?q=a%20b%26c&sort=host&group=1"
+        );
         assert_eq!(address.set("q", ""), "/devices?sort=host");
         assert_eq!(address.sorted("host"), "/devices?q=a%20b%26c&sort=-host");
         assert_eq!(address.sorting("host"), "ascending");
-        assert_eq!(address.exported(".csv"), "/devices.csv?q=a%20b%26c&sort=host");
+        assert_eq!(
+            address.exported(".csv"),
+            "/devices.csv?q=a%20b%26c&sort=host"
+        );
         assert!(address.filtered());
     }
 
@@ -245,8 +252,16 @@ mod tests {
             assert_eq!(inside(good), good);
         }
         for bad in [
-            "", "//evil.example", "https://evil.example", "/\\evil.example", "javascript:alert(1)",
-            "/a\nb", "/sign-out", "/sign-in?to=/", "\\\\evil", " /devices",
+            "",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "javascript:alert(1)",
+            "/a\nb",
+            "/sign-out",
+            "/sign-in?to=/",
+            "\\\\evil",
+            " /devices",
         ] {
             assert_eq!(inside(bad), "/", "{bad:?}");
         }

@@ -14,11 +14,11 @@ use super::words::Words;
 use crate::refusal::Refusal;
 
 /// What every handler returns.
-pub type Answer = Result<Response, Fault>;
+pub(crate) type Answer = Result<Response, Fault>;
 
 /// A request that was not done. The guard turns its problem into a page.
 #[derive(Debug)]
-pub struct Fault(pub Refusal);
+pub(crate) struct Fault(pub(crate) Refusal);
 
 impl From<Refusal> for Fault {
     fn from(refusal: Refusal) -> Self {
@@ -44,7 +44,7 @@ fn status(problem: &Problem) -> StatusCode {
 ///
 /// # Errors
 /// When the template fails.
-pub fn page(view: &impl Template) -> Answer {
+pub(crate) fn page(view: &impl Template) -> Answer {
     page_with(StatusCode::OK, view)
 }
 
@@ -52,7 +52,7 @@ pub fn page(view: &impl Template) -> Answer {
 ///
 /// # Errors
 /// When the template fails.
-pub fn page_with(status: StatusCode, view: &impl Template) -> Answer {
+pub(crate) fn page_with(status: StatusCode, view: &impl Template) -> Answer {
     let html = view
         .render()
         .map_err(Refusal::internal("rendering a page"))?;
@@ -67,7 +67,7 @@ pub fn page_with(status: StatusCode, view: &impl Template) -> Answer {
 
 /// Leads on to an address of this console.
 #[must_use]
-pub fn see(address: &str) -> Response {
+pub(crate) fn see(address: &str) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::SEE_OTHER;
     let target = HeaderValue::from_str(address).unwrap_or(HeaderValue::from_static("/"));
@@ -77,26 +77,29 @@ pub fn see(address: &str) -> Response {
 
 /// Leads on, and says there what was done: a key below `said` in the catalogue.
 #[must_use]
-pub fn see_said(address: &str, said: &str) -> Response {
+pub(crate) fn see_said(address: &str, said: &str) -> Response {
     let glue = if address.contains('?') { '&' } else { '?' };
     see(&format!("{address}{glue}said={}", encode(said)))
 }
 
 /// As [`see_said`], with how many it was done to, and how many were left out.
 #[must_use]
-pub fn see_counted(address: &str, said: &str, n: u64, skipped: u64) -> Response {
+pub(crate) fn see_counted(address: &str, said: &str, n: u64, skipped: u64) -> Response {
     let glue = if address.contains('?') { '&' } else { '?' };
     let skipped = if skipped == 0 {
         String::new()
     } else {
         format!("&skipped={skipped}")
     };
-    see(&format!("{address}{glue}said={}&n={n}{skipped}", encode(said)))
+    see(&format!(
+        "{address}{glue}said={}&n={n}{skipped}",
+        encode(said)
+    ))
 }
 
 /// A problem as a page: what, why, what to do, an identifier for support.
 #[must_use]
-pub fn failure(problem: &Problem, theme: Theme) -> Response {
+pub(crate) fn failure(problem: &Problem, theme: Theme) -> Response {
     let (title, advice) = match problem.kind() {
         Some(ProblemKind::NotFound) => ("failure.not_found", "failure.not_found_advice"),
         Some(ProblemKind::Forbidden) => ("failure.forbidden", "failure.forbidden_advice"),

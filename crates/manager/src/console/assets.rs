@@ -58,7 +58,10 @@ pub fn find(hashed: &str) -> Option<&'static Asset> {
 
 fn asset(path: &str, plain: Vec<u8>) -> Asset {
     let name = path.rsplit('/').next().unwrap_or(path).to_owned();
-    let hash: String = hex::encode(Sha256::digest(&plain)).chars().take(12).collect();
+    let hash: String = hex::encode(Sha256::digest(&plain))
+        .chars()
+        .take(12)
+        .collect();
     let (stem, ending) = name.rsplit_once('.').unwrap_or((&name, ""));
     let media_type = match ending {
         "css" => "text/css; charset=utf-8",
@@ -111,7 +114,10 @@ mod tests {
     #[test]
     fn vendored_files_are_those_that_the_note_names() {
         let note = include_str!("../../assets/vendor/README.md");
-        let script = all().iter().find(|asset| asset.name == "htmx.min.js").unwrap();
+        let script = all()
+            .iter()
+            .find(|asset| asset.name == "htmx.min.js")
+            .unwrap();
         assert!(note.contains(&hex::encode(Sha256::digest(&script.plain))));
     }
 }

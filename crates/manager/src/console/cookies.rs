@@ -3,15 +3,15 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 
 /// The session's token. `__Host-` makes browsers demand Secure, Path=/ and no Domain.
-pub const SESSION: &str = "__Host-garrison";
+pub(crate) const SESSION: &str = "__Host-garrison";
 /// Binds the sign-in form to the browser that it was shown to.
-pub const FORM: &str = "__Host-garrison-form";
+pub(crate) const FORM: &str = "__Host-garrison-form";
 /// Light or dark.
-pub const THEME: &str = "garrison-theme";
+pub(crate) const THEME: &str = "garrison-theme";
 
 /// The value of a cookie.
 #[must_use]
-pub fn read(headers: &HeaderMap, name: &str) -> Option<String> {
+pub(crate) fn read(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
         .get_all(header::COOKIE)
         .iter()
@@ -23,17 +23,15 @@ pub fn read(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// Sets a secret cookie for so many seconds; 0 takes it away.
-pub fn set_secret(headers: &mut HeaderMap, name: &str, value: &str, seconds: u64) {
+pub(crate) fn set_secret(headers: &mut HeaderMap, name: &str, value: &str, seconds: u64) {
     set(
         headers,
-        &format!(
-            "{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict"
-        ),
+        &format!("{name}={value}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=Strict"),
     );
 }
 
 /// Sets the theme for a year.
-pub fn set_theme(headers: &mut HeaderMap, theme: &str) {
+pub(crate) fn set_theme(headers: &mut HeaderMap, theme: &str) {
     set(
         headers,
         &format!("{THEME}={theme}; Path=/; Max-Age=31536000; Secure; HttpOnly; SameSite=Strict"),

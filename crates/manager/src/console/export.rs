@@ -12,11 +12,11 @@ use super::answer::Answer;
 use crate::refusal::Refusal;
 
 /// Rows of one export; the file says when there were more.
-pub const MAX_ROWS: usize = 10_000;
+pub(crate) const MAX_ROWS: usize = 10_000;
 
 /// How a list is exported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     Csv,
     Json,
 }
@@ -25,7 +25,9 @@ pub enum Format {
 ///
 /// # Errors
 /// Those of the list.
-pub async fn gather<T, F>(mut read: impl FnMut(u32, Option<String>) -> F) -> Result<Page<T>, Refusal>
+pub(crate) async fn gather<T, F>(
+    mut read: impl FnMut(u32, Option<String>) -> F,
+) -> Result<Page<T>, Refusal>
 where
     F: Future<Output = Result<Page<T>, Refusal>>,
 {
@@ -46,7 +48,12 @@ where
 ///
 /// # Errors
 /// When the rows can't be written.
-pub fn file<T: Serialize>(format: Format, name: &str, first: &[&str], page: &Page<T>) -> Answer {
+pub(crate) fn file<T: Serialize>(
+    format: Format,
+    name: &str,
+    first: &[&str],
+    page: &Page<T>,
+) -> Answer {
     let (text, ending, media_type) = match format {
         Format::Csv => (csv(first, &page.items)?, "csv", "text/csv; charset=utf-8"),
         Format::Json => (
@@ -70,14 +77,19 @@ fn csv<T: Serialize>(first: &[&str], rows: &[T]) -> Result<String, Refusal> {
     let rows: Vec<Vec<(String, String)>> = rows
         .iter()
         .map(|row| {
-            let value = serde_json::to_value(row).map_err(Refusal::internal("writing an export"))?;
+            let value =
+                serde_json::to_value(row).map_err(Refusal::internal("writing an export"))?;
             let mut cells = Vec::new();
             flatten("", &value, &mut cells);
             Ok(cells)
         })
         .collect::<Result<_, Refusal>>()?;
     let mut columns: Vec<String> = first.iter().map(|name| (*name).to_owned()).collect();
-    let mut others: Vec<String> = rows.iter().flatten().map(|(name, _)| name.clone()).collect();
+    let mut others: Vec<String> = rows
+        .iter()
+        .flatten()
+        .map(|(name, _)| name.clone())
+        .collect();
     others.sort_unstable();
     others.dedup();
     others.retain(|name| !columns.contains(name));
@@ -119,7 +131,11 @@ fn line<'a>(cells: impl Iterator<Item = &'a str>) -> String {
 /// A cell that begins like a formula is made text (OWASP, CSV Injection).
 fn cell(text: &str) -> String {
     let risky = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && text.parse::<f64>().is_err();
-    let text = if risky { format!("'{text}") } else { text.to_owned() };
+    let text = if risky {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    };
     if text.contains(['"', ',', '\n', '\r', ';', '\t']) || text != text.trim() {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
@@ -135,7 +151,10 @@ mod tests {
     fn a_formula_stays_text_and_a_number_a_number() {
         assert_eq!(cell("=HYPERLINK(\"x\")"), "\"'=HYPERLINK(\"\"x\"\")\"");
         for text in ["+1+1", "-cmd", "@SUM(A1)", "\t=1"] {
-            assert!(cell(text).trim_start_matches('"').starts_with('\''), "{text:?}");
+            assert!(
+                cell(text).trim_start_matches('"').starts_with('\''),
+                "{text:?}"
+            );
         }
         assert_eq!(cell("-5"), "-5");
         assert_eq!(cell("a,b"), "\"a,b\"");

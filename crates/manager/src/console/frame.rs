@@ -37,7 +37,12 @@ pub struct NavLink {
 
 const NAVIGATION: &[NavLink] = &[
     link(Room::Overview, "/", "overview", "nav.overview"),
-    link(Room::Detections, "/detections?triage=open", "detections", "nav.detections"),
+    link(
+        Room::Detections,
+        "/detections?triage=open",
+        "detections",
+        "nav.detections",
+    ),
     link(Room::Devices, "/devices", "devices", "nav.devices"),
     link(Room::Policies, "/policies", "policies", "nav.policies"),
     link(Room::Content, "/definitions", "content", "nav.content"),
@@ -45,7 +50,12 @@ const NAVIGATION: &[NavLink] = &[
     link(Room::Settings, "/audit", "settings", "nav.settings"),
 ];
 
-const fn link(room: Room, address: &'static str, icon: &'static str, word: &'static str) -> NavLink {
+const fn link(
+    room: Room,
+    address: &'static str,
+    icon: &'static str,
+    word: &'static str,
+) -> NavLink {
     NavLink {
         room,
         address,

@@ -57,7 +57,7 @@ pub enum Entry {
 }
 
 /// Lets a request through to its route, or not.
-pub async fn guard(
+pub(crate) async fn guard(
     State((site, entry)): State<(Arc<Site>, Entry)>,
     request: Request,
     next: Next,
@@ -75,7 +75,7 @@ pub async fn guard(
 }
 
 /// Adds the headers that every answer carries.
-pub async fn harden(request: Request, next: Next) -> Response {
+pub(crate) async fn harden(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -89,7 +89,7 @@ pub async fn harden(request: Request, next: Next) -> Response {
 
 /// The theme that was chosen in this browser.
 #[must_use]
-pub fn theme(headers: &HeaderMap) -> Theme {
+pub(crate) fn theme(headers: &HeaderMap) -> Theme {
     cookies::read(headers, cookies::THEME).map_or(Theme::System, |name| Theme::read(&name))
 }
 
@@ -212,7 +212,7 @@ async fn read_form(session: &Session, request: Request) -> Result<Form, Refusal>
 ///
 /// # Errors
 /// Then.
-pub fn refuse_foreign(headers: &HeaderMap) -> Result<(), Refusal> {
+pub(crate) fn refuse_foreign(headers: &HeaderMap) -> Result<(), Refusal> {
     let foreign = headers
         .get("sec-fetch-site")
         .is_some_and(|site| site != "same-origin" && site != "none");
@@ -226,7 +226,7 @@ pub fn refuse_foreign(headers: &HeaderMap) -> Result<(), Refusal> {
 ///
 /// # Errors
 /// When it is another.
-pub fn check_token(given: &str, expected: &str) -> Result<(), Refusal> {
+pub(crate) fn check_token(given: &str, expected: &str) -> Result<(), Refusal> {
     if trust::secret::matches(given, &trust::secret::digest(expected)) {
         Ok(())
     } else {
@@ -242,7 +242,7 @@ fn cross_site() -> Refusal {
 }
 
 /// For paths that no route has.
-pub async fn nowhere(request: Request) -> Response {
+pub(crate) async fn nowhere(request: Request) -> Response {
     let theme = theme(request.headers());
     let path: String = request.uri().path().chars().take(200).collect();
     let refusal = Refusal::new(

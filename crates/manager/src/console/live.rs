@@ -15,12 +15,12 @@ use crate::refusal::Refusal;
 use crate::site::Site;
 
 /// `GET /changes`: the same stream as the API's, for the session.
-pub async fn changes(State(site): State<Arc<Site>>, _visit: Visit) -> Response {
+pub(crate) async fn changes(State(site): State<Arc<Site>>, _visit: Visit) -> Response {
     crate::changes::event_stream(&site)
 }
 
 /// `GET /assets/{name}`: the name holds the hash, so browsers may keep it for ever.
-pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Answer {
+pub(crate) async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Answer {
     let Some(asset) = assets::find(&name) else {
         return Err(Fault(Refusal::new(
             ProblemKind::NotFound,
@@ -34,7 +34,11 @@ pub async fn asset(Path(name): Path<String>, headers: HeaderMap) -> Answer {
             .filter_map(|value| value.to_str().ok())
             .flat_map(|value| value.split(','))
             .any(|coding| coding.split(';').next().unwrap_or_default().trim() == "gzip");
-    let body: &'static [u8] = if compressed { &asset.gzip } else { &asset.plain };
+    let body: &'static [u8] = if compressed {
+        &asset.gzip
+    } else {
+        &asset.plain
+    };
     let mut response = Response::new(Body::from(body));
     let headers = response.headers_mut();
     headers.insert(

@@ -40,7 +40,6 @@ pub use routes::{Route, routes};
 use crate::site::Site;
 
 /// The console of a site.
-#[must_use]
 pub fn router(site: Arc<Site>) -> Router {
     let mut router = Router::new();
     for route in routes() {

@@ -30,7 +30,7 @@ const MAX_FORM: usize = 16 << 10;
 const FORM_SECONDS: u64 = 3600;
 
 /// `GET /sign-in`.
-pub async fn show(State(site): State<Arc<Site>>, request: Request) -> Answer {
+pub(crate) async fn show(State(site): State<Arc<Site>>, request: Request) -> Answer {
     let (parts, _) = request.into_parts();
     let address = Address::new(parts.uri.path(), parts.uri.query());
     let to = inside(address.value("to")).to_owned();
@@ -48,11 +48,18 @@ pub async fn show(State(site): State<Arc<Site>>, request: Request) -> Answer {
     } else {
         None
     };
-    form(&site, &parts.headers, to, String::new(), notice, StatusCode::OK)
+    form(
+        &site,
+        &parts.headers,
+        to,
+        String::new(),
+        notice,
+        StatusCode::OK,
+    )
 }
 
 /// `POST /sign-in`.
-pub async fn sign_in(State(site): State<Arc<Site>>, request: Request) -> Answer {
+pub(crate) async fn sign_in(State(site): State<Arc<Site>>, request: Request) -> Answer {
     let (parts, body) = request.into_parts();
     let address = peer::address(&parts);
     let headers = parts.headers.clone();
@@ -63,7 +70,14 @@ pub async fn sign_in(State(site): State<Arc<Site>>, request: Request) -> Answer 
     let name = fields.value("name").trim().to_owned();
     let again = |notice, status| {
         let name = name.chars().take(64).collect();
-        form(&site, &headers, to.clone(), name, Some((Meaning::Critical, notice)), status)
+        form(
+            &site,
+            &headers,
+            to.clone(),
+            name,
+            Some((Meaning::Critical, notice)),
+            status,
+        )
     };
     let seed = cookies::read(&headers, cookies::FORM).unwrap_or_default();
     if seed.is_empty() || guard::check_token(fields.value("csrf"), &form_token(&seed)).is_err() {
@@ -87,7 +101,7 @@ pub async fn sign_in(State(site): State<Arc<Site>>, request: Request) -> Answer 
 }
 
 /// `POST /sign-out`.
-pub async fn sign_out(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
+pub(crate) async fn sign_out(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
     access::sign_out(&site, visit.session(), visit.caller()).await?;
     let mut response = see("/sign-in?out=1");
     cookies::set_secret(response.headers_mut(), cookies::SESSION, "", 0);
@@ -95,7 +109,7 @@ pub async fn sign_out(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
 }
 
 /// `POST /theme`.
-pub async fn theme(visit: Visit) -> Answer {
+pub(crate) async fn theme(visit: Visit) -> Answer {
     let theme = Theme::read(visit.form().value("theme"));
     let mut response = see(inside(visit.form().value("back")));
     cookies::set_theme(response.headers_mut(), theme.name());
@@ -105,7 +119,7 @@ pub async fn theme(visit: Visit) -> Answer {
 /// The session's cookie is kept back when a page of another site leads here. This page leads here
 /// once more, from here.
 #[must_use]
-pub fn step_inside(wanted: &str) -> Response {
+pub(crate) fn step_inside(wanted: &str) -> Response {
     let wanted = escape(inside(wanted));
     let html = format!(
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\"><title>Garrison</title><meta http-equiv=\"refresh\" content=\"0;url={wanted}\"></head><body><a href=\"{wanted}\">Garrison</a></body></html>"

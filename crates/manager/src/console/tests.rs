@@ -163,7 +163,9 @@ async fn each_route_is_closed_to_smaller_roles() {
         let session = stage.session(role).await;
         let form = format!("csrf={}", access::csrf_token(&session));
         for route in closed() {
-            let Entry::Role(needed) = route.entry else { continue };
+            let Entry::Role(needed) = route.entry else {
+                continue;
+            };
             if needed <= role {
                 continue;
             }
@@ -186,7 +188,10 @@ fn what_changes_something_needs_more_than_a_viewer() {
             continue;
         }
         assert!(
-            matches!(route.entry, Entry::Role(Role::Operator | Role::Administrator)),
+            matches!(
+                route.entry,
+                Entry::Role(Role::Operator | Role::Administrator)
+            ),
             "{route:?}"
         );
     }
@@ -224,9 +229,16 @@ async fn signing_in_leads_to_what_was_wanted_and_nowhere_else() {
         ("https%3A%2F%2Fevil.example", "/"),
     ] {
         let shown = stage
-            .send(Request::get(format!("/sign-in?to={wanted}")).body(Body::empty()).unwrap())
+            .send(
+                Request::get(format!("/sign-in?to={wanted}"))
+                    .body(Body::empty())
+                    .unwrap(),
+            )
             .await;
-        let cookie = shown.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
+        let cookie = shown.headers()[header::SET_COOKIE]
+            .to_str()
+            .unwrap()
+            .to_owned();
         let cookie = cookie.split(';').next().unwrap().to_owned();
         let html = text(shown).await;
         let csrf = html.split("name=\"csrf\" value=\"").nth(1).unwrap();
@@ -264,13 +276,18 @@ async fn an_unknown_name_and_a_wrong_password_look_the_same() {
         let shown = stage
             .send(Request::get("/sign-in").body(Body::empty()).unwrap())
             .await;
-        let cookie = shown.headers()[header::SET_COOKIE].to_str().unwrap().to_owned();
+        let cookie = shown.headers()[header::SET_COOKIE]
+            .to_str()
+            .unwrap()
+            .to_owned();
         let html = text(shown).await;
         let csrf = html.split("name=\"csrf\" value=\"").nth(1).unwrap();
         let csrf = csrf.split('"').next().unwrap();
         let request = Request::post("/sign-in")
             .header(header::COOKIE, cookie.split(';').next().unwrap())
-            .body(Body::from(format!("csrf={csrf}&to=/&name={name}&password=wrong-password")))
+            .body(Body::from(format!(
+                "csrf={csrf}&to=/&name={name}&password=wrong-password"
+            )))
             .unwrap();
         let answer = stage.send(request).await;
         let status = answer.status();
@@ -286,7 +303,9 @@ async fn an_unknown_name_and_a_wrong_password_look_the_same() {
 async fn every_answer_carries_the_security_headers_and_assets_may_be_kept() {
     let stage = Stage::set().await;
     for path in ["/sign-in", "/devices", "/nowhere", "/changes"] {
-        let response = stage.send(Request::get(path).body(Body::empty()).unwrap()).await;
+        let response = stage
+            .send(Request::get(path).body(Body::empty()).unwrap())
+            .await;
         let headers = response.headers();
         let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'"), "{policy}");
@@ -317,9 +336,17 @@ async fn what_a_form_says_comes_back_escaped() {
     let response = stage.send(request).await;
     assert_eq!(response.status(), StatusCode::OK);
     let html = text(response).await;
-    assert!(html.contains("alert(1)") && !html.contains("<script>alert"), "{html}");
-    let (_, html) = stage.page(&session, &format!("/devices?search={hostile}")).await;
-    assert!(!html.contains("<script>alert") && !html.contains("\"'>"), "{html}");
+    assert!(
+        html.contains("alert(1)") && !html.contains("<script>alert"),
+        "{html}"
+    );
+    let (_, html) = stage
+        .page(&session, &format!("/devices?search={hostile}"))
+        .await;
+    assert!(
+        !html.contains("<script>alert") && !html.contains("\"'>"),
+        "{html}"
+    );
     let (status, html) = stage.page(&session, "/%3Cscript%3Ealert(1)").await;
     assert_eq!(status, StatusCode::NOT_FOUND);
     assert!(!html.contains("<script>alert"));

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
-use model::Role;
 use proto::problem::ProblemKind;
 
 use super::address::{Address, decode};
@@ -22,12 +21,12 @@ const MAX_FIELDS: usize = 2000;
 
 /// The fields of a form that was sent.
 #[derive(Debug, Clone, Default)]
-pub struct Form(Vec<(String, String)>);
+pub(crate) struct Form(Vec<(String, String)>);
 
 impl Form {
     /// Reads `application/x-www-form-urlencoded`.
     #[must_use]
-    pub fn read(body: &str) -> Self {
+    pub(crate) fn read(body: &str) -> Self {
         Self(
             body.split('&')
                 .filter(|pair| !pair.is_empty())
@@ -42,7 +41,7 @@ impl Form {
 
     /// The value of a field; empty when it isn't there.
     #[must_use]
-    pub fn value(&self, name: &str) -> &str {
+    pub(crate) fn value(&self, name: &str) -> &str {
         self.0
             .iter()
             .find(|(known, _)| known == name)
@@ -50,7 +49,7 @@ impl Form {
     }
 
     /// Every value of a field.
-    pub fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+    pub(crate) fn values<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
         self.0
             .iter()
             .filter(move |(known, _)| known == name)
@@ -61,7 +60,7 @@ impl Form {
     ///
     /// # Errors
     /// When it can't be read; the refusal names the field.
-    pub fn parsed<T: FromStr>(&self, name: &str) -> Result<T, Refusal> {
+    pub(crate) fn parsed<T: FromStr>(&self, name: &str) -> Result<T, Refusal> {
         self.value(name).trim().parse().map_err(|_| {
             Refusal::invalid(format!(
                 "{name}: {:?} can't be read",
@@ -73,7 +72,7 @@ impl Form {
 
 /// A request that passed the guard.
 #[derive(Debug, Clone)]
-pub struct Visit(Arc<Inner>);
+pub(crate) struct Visit(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
@@ -88,7 +87,7 @@ struct Inner {
 impl Visit {
     /// What the guard found out.
     #[must_use]
-    pub fn new(
+    pub(crate) fn new(
         caller: Caller,
         session: String,
         csrf: String,
@@ -108,13 +107,13 @@ impl Visit {
 
     /// The person.
     #[must_use]
-    pub fn caller(&self) -> &Caller {
+    pub(crate) fn caller(&self) -> &Caller {
         &self.0.caller
     }
 
     /// The session's token.
     #[must_use]
-    pub fn session(&self) -> &str {
+    pub(crate) fn session(&self) -> &str {
         &self.0.session
     }
 
@@ -122,19 +121,19 @@ impl Visit {
     ///
     /// # Errors
     /// When it doesn't.
-    pub fn permit<R: MinimalRole>(&self) -> Result<Permit<R>, Refusal> {
+    pub(crate) fn permit<R: MinimalRole>(&self) -> Result<Permit<R>, Refusal> {
         self.0.caller.permit()
     }
 
     /// Path and query.
     #[must_use]
-    pub fn address(&self) -> &Address {
+    pub(crate) fn address(&self) -> &Address {
         &self.0.address
     }
 
     /// The form that was sent.
     #[must_use]
-    pub fn form(&self) -> &Form {
+    pub(crate) fn form(&self) -> &Form {
         &self.0.form
     }
 
@@ -142,20 +141,19 @@ impl Visit {
     ///
     /// # Errors
     /// When the text is no identifier.
-    pub fn id<T: FromStr>(&self, text: &str) -> Result<T, Fault>
+    pub(crate) fn id<T: FromStr>(&self, text: &str) -> Result<T, Fault>
     where
         T::Err: std::fmt::Display,
     {
-        text.parse().map_err(|error: T::Err| {
-            Fault(Refusal::new(ProblemKind::NotFound, error.to_string()))
-        })
+        text.parse()
+            .map_err(|error: T::Err| Fault(Refusal::new(ProblemKind::NotFound, error.to_string())))
     }
 
     /// What stands around the page.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn frame(&self, site: &Site, room: Room) -> Result<Frame, Refusal> {
+    pub(crate) async fn frame(&self, site: &Site, room: Room) -> Result<Frame, Refusal> {
         let counts = crate::detections::counts(site).await?;
         Ok(Frame {
             words: Words::english(),
@@ -198,12 +196,6 @@ impl Visit {
             _ => Meaning::Good,
         };
         Some(Said { meaning, text })
-    }
-
-    /// The person's role.
-    #[must_use]
-    pub fn role(&self) -> Role {
-        self.0.caller.role
     }
 }
 

@@ -117,7 +117,10 @@ mod tests {
     fn values_and_numbers_stand_in_their_places() {
         assert_eq!(grouped(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(grouped(999), "999");
-        let words = Words::read("en", "a = \"{x} of {y} {\"\n[n]\none = \"{n} file\"\nother = \"{n} files\"");
+        let words = Words::read(
+            "en",
+            "a = \"{x} of {y} {\"\n[n]\none = \"{n} file\"\nother = \"{n} files\"",
+        );
         assert_eq!(words.with("a", &[("x", &1), ("y", &"<b>")]), "1 of <b> {");
         assert_eq!(words.count("n", 1), "1 file");
         assert_eq!(words.count("n", 0), "0 files");
@@ -167,12 +170,19 @@ mod tests {
             }
             for key in keys_in(&text, ".count(") {
                 for form in ["one", "other"] {
-                    assert!(words.has(&format!("{key}.{form}")), "{path}: no message {key}.{form}");
+                    assert!(
+                        words.has(&format!("{key}.{form}")),
+                        "{path}: no message {key}.{form}"
+                    );
                 }
                 used.insert(key);
             }
         }
-        assert!(used.len() > 100, "the search found only {} keys", used.len());
+        assert!(
+            used.len() > 100,
+            "the search found only {} keys",
+            used.len()
+        );
     }
 
     #[test]
@@ -209,7 +219,10 @@ mod tests {
                 .filter(|word| word.len() > 1)
                 .filter(|word| !["Garrison", "SHA", "MD"].contains(word))
                 .collect();
-            assert!(words.is_empty(), "{path}: {words:?} belong in the catalogue");
+            assert!(
+                words.is_empty(),
+                "{path}: {words:?} belong in the catalogue"
+            );
         }
     }
 

@@ -61,10 +61,7 @@ async fn list(
 #[utoipa::path(get, path = "/api/v1/definitions/current", tag = "definitions",
     extensions(("x-garrison-role" = json!("viewer"))),
     responses((status = 200, body = DefinitionsInfo), (status = "default", body = Problem)))]
-async fn current(
-    State(site): App,
-    by: Permit<Viewer>,
-) -> Result<Json<DefinitionsInfo>, Refusal> {
+async fn current(State(site): App, by: Permit<Viewer>) -> Result<Json<DefinitionsInfo>, Refusal> {
     super::current(&site, &by)
         .await?
         .map(Json)
@@ -116,7 +113,9 @@ async fn fetch(
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(Refusal::new(
                 ProblemKind::NotFound,
-                format!("revision {revision} is not here (any more); check in to hear which is current"),
+                format!(
+                    "revision {revision} is not here (any more); check in to hear which is current"
+                ),
             ));
         }
         Err(error) => return Err(Refusal::internal("opening definitions")(error)),

@@ -1,7 +1,9 @@
 //! Taking a definitions file over: its content stays, its signature becomes the site's. Pure.
 
 use model::DefinitionRevision;
-use scan::layout::{HASH_BYTES, PAGE_BYTES, TRAILER_BYTES, TRAILER_MAGIC, root_hash, signed_message, trailer};
+use scan::layout::{
+    HASH_BYTES, PAGE_BYTES, TRAILER_BYTES, TRAILER_MAGIC, root_hash, signed_message, trailer,
+};
 use scan::{DefinitionsFile, PublicKey, TrustedKeys, VerifyMode};
 use trust::SigningKey;
 

@@ -91,10 +91,7 @@ pub(super) async fn find(
         .transpose()
 }
 
-pub(super) async fn insert(
-    tx: &mut Transaction,
-    info: &DefinitionsInfo,
-) -> Result<(), StoreError> {
+pub(super) async fn insert(tx: &mut Transaction, info: &DefinitionsInfo) -> Result<(), StoreError> {
     let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
     sqlx::query(
         "INSERT INTO definition_set

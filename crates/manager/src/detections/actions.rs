@@ -9,10 +9,10 @@ use proto::api::scan::CommandAccepted;
 use super::rules::{FileAction, allows};
 use super::{read, read_quarantined, store};
 use crate::access::{Operator, Permit};
+use crate::audit;
 use crate::commands::{self, About};
 use crate::refusal::Refusal;
 use crate::site::Site;
-use crate::audit;
 
 /// Asks the device to move a detected file to quarantine, if it still has the same content.
 ///
@@ -38,7 +38,16 @@ pub async fn quarantine(
         detection: Some(id),
         ..About::default()
     };
-    send(site, by, detection.device, FileAction::Quarantine, action, about, detection.file).await
+    send(
+        site,
+        by,
+        detection.device,
+        FileAction::Quarantine,
+        action,
+        about,
+        detection.file,
+    )
+    .await
 }
 
 /// Asks the device to put a detection's quarantined file back.
@@ -76,7 +85,14 @@ pub async fn restore_file(
     by: &Permit<Operator>,
     id: QuarantineId,
 ) -> Result<CommandAccepted, Refusal> {
-    act_on_quarantined(site, by, id, FileAction::Restore, Action::Restore { quarantine: id }).await
+    act_on_quarantined(
+        site,
+        by,
+        id,
+        FileAction::Restore,
+        Action::Restore { quarantine: id },
+    )
+    .await
 }
 
 /// Asks the device to delete a quarantined file for good.
@@ -88,7 +104,14 @@ pub async fn delete_file(
     by: &Permit<Operator>,
     id: QuarantineId,
 ) -> Result<CommandAccepted, Refusal> {
-    act_on_quarantined(site, by, id, FileAction::Delete, Action::Delete { quarantine: id }).await
+    act_on_quarantined(
+        site,
+        by,
+        id,
+        FileAction::Delete,
+        Action::Delete { quarantine: id },
+    )
+    .await
 }
 
 async fn quarantined_of(
@@ -98,9 +121,9 @@ async fn quarantined_of(
 ) -> Result<QuarantineId, Refusal> {
     let detection = read(site, id).await?;
     allows(detection.file, action)?;
-    detection
-        .quarantine
-        .ok_or_else(|| Refusal::conflict("the detection's file is in no quarantine that is known here"))
+    detection.quarantine.ok_or_else(|| {
+        Refusal::conflict("the detection's file is in no quarantine that is known here")
+    })
 }
 
 async fn act_on_quarantined(

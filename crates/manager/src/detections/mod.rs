@@ -5,6 +5,7 @@ pub mod http;
 mod reported;
 pub mod rules;
 mod store;
+mod vault;
 
 use model::{DetectionId, DeviceId, QuarantineId, Timestamp};
 use proto::Page;
@@ -141,7 +142,7 @@ pub async fn quarantined(
 ) -> Result<Page<Quarantined>, Refusal> {
     let limit = cursor::page_limit(filter.limit)?;
     let after = Cursor::<i64>::parse_optional(filter.cursor.as_deref())?;
-    let (items, total) = store::quarantined(&site.database, filter, after, limit + 1).await?;
+    let (items, total) = vault::quarantined(&site.database, filter, after, limit + 1).await?;
     Ok(cursor::page(items, limit, total, |last| {
         Cursor(last.quarantined.millis(), last.id.to_string())
     }))
@@ -166,7 +167,7 @@ async fn read(site: &Site, id: DetectionId) -> Result<Detection, Refusal> {
 }
 
 async fn read_quarantined(site: &Site, id: QuarantineId) -> Result<Quarantined, Refusal> {
-    store::find_quarantined(&site.database, id)
+    vault::find_quarantined(&site.database, id)
         .await?
         .ok_or_else(|| Refusal::not_found("quarantined file", id))
 }

@@ -8,7 +8,7 @@ use model::{
 };
 use proto::api::Changed;
 
-use super::store;
+use super::{store, vault};
 use crate::commands::About;
 use crate::events::Batch;
 use crate::refusal::Refusal;
@@ -54,12 +54,12 @@ pub(crate) async fn remedied(
     remedied: Remedied<'_>,
 ) -> Result<(), Refusal> {
     let detection = match remedied.remediation {
-        Remediation::Quarantined => store::quarantine(tx, batch.device, &remedied).await?,
+        Remediation::Quarantined => vault::quarantine(tx, batch.device, &remedied).await?,
         Remediation::Restored => {
-            store::leave_quarantine(tx, batch.device, remedied.quarantine, "restored").await?
+            vault::leave_quarantine(tx, batch.device, remedied.quarantine, "restored").await?
         }
         Remediation::Deleted => {
-            store::leave_quarantine(tx, batch.device, remedied.quarantine, "deleted").await?
+            vault::leave_quarantine(tx, batch.device, remedied.quarantine, "deleted").await?
         }
     };
     batch.changed(Changed::Quarantine, remedied.quarantine);
@@ -81,7 +81,7 @@ pub(crate) async fn command_ended(
         store::end_pending_detection(tx, id, failure).await?;
     }
     if let Some(id) = about.quarantine {
-        store::end_pending_quarantine(tx, id).await?;
+        vault::end_pending_quarantine(tx, id).await?;
     }
     Ok(())
 }

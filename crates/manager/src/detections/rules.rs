@@ -28,7 +28,9 @@ pub const fn file_name(state: FileState) -> &'static str {
 /// Reads a state's name.
 #[must_use]
 pub fn file_state(name: &str) -> Option<FileState> {
-    FILE_STATES.into_iter().find(|state| file_name(*state) == name)
+    FILE_STATES
+        .into_iter()
+        .find(|state| file_name(*state) == name)
 }
 
 /// Reads a triage's name.
@@ -111,7 +113,10 @@ mod tests {
                 matches!(state, FileState::InPlace | FileState::Restored)
             );
             for action in [FileAction::Restore, FileAction::Delete] {
-                assert_eq!(allows(state, action).is_ok(), state == FileState::Quarantined);
+                assert_eq!(
+                    allows(state, action).is_ok(),
+                    state == FileState::Quarantined
+                );
             }
             assert_eq!(file_state(file_name(state)), Some(state));
         }

@@ -79,9 +79,7 @@ pub async fn renew(
         site.roster
             .keys_of(device)
             .into_iter()
-            .filter(|(other, other_standing)| {
-                *other != key && *other_standing == KeyStanding::Next
-            })
+            .filter(|(other, other_standing)| *other != key && *other_standing == KeyStanding::Next)
             .map(|(other, _)| other)
             .collect()
     } else {
@@ -184,7 +182,11 @@ pub async fn rekey(
         format!("device {id}"),
         format!(
             "fork of {parent} ({hostname:?}), {}",
-            if approve { "approved by its group" } else { "awaits approval" }
+            if approve {
+                "approved by its group"
+            } else {
+                "awaits approval"
+            }
         ),
     );
     let made = site

@@ -178,11 +178,7 @@ async fn answer(
 }
 
 /// The group's policy, when the device has an older one.
-async fn policy(
-    site: &Arc<Site>,
-    entry: &Entry,
-    in_force: u64,
-) -> Result<Option<Signed>, Refusal> {
+async fn policy(site: &Arc<Site>, entry: &Entry, in_force: u64) -> Result<Option<Signed>, Refusal> {
     let (group, mut floor) = entry.with(|live| (live.group, live.policy_floor));
     let Some(group) = site.groups.group(group) else {
         return Ok(None);

@@ -85,7 +85,9 @@ impl FromRequestParts<Arc<Site>> for Holder {
         let peer = parts.extensions.get::<PeerIdentity>();
         let (peer, certificate) = peer
             .and_then(|peer| Some((peer, peer.certificate.as_ref()?)))
-            .ok_or_else(|| unknown("expected a connection with a device's certificate; enrol to get one"))?;
+            .ok_or_else(|| {
+                unknown("expected a connection with a device's certificate; enrol to get one")
+            })?;
         let (entry, key_standing) = site
             .roster
             .identify(&certificate.spki_sha256)
@@ -96,9 +98,7 @@ impl FromRequestParts<Arc<Site>> for Holder {
             key_standing,
             address: peer.address.ip(),
             connection: peer.connection,
-            certificate_expires: Timestamp::from_millis(
-                certificate.not_after.saturating_mul(1000),
-            ),
+            certificate_expires: Timestamp::from_millis(certificate.not_after.saturating_mul(1000)),
         })
     }
 }

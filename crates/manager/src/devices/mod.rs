@@ -19,16 +19,19 @@ use std::sync::Arc;
 use model::{DeviceId, GroupId, PolicyId};
 use proto::api::device::{Device, DeviceCounts};
 
+pub(crate) use certificates::{device_caller, issue, requested_key};
+pub use certificates::{rekey, renew};
+pub use check_in::check_in;
+pub(crate) use holder::revoked;
+pub use holder::{ActiveDevice, ApprovedDevice, Holder};
 pub use list::{DeviceFilter, DeviceSort, list};
 pub(crate) use roster::Live;
 pub use roster::{Entry, KeyStanding, Roster};
-pub use certificates::{rekey, renew};
-pub use check_in::check_in;
-pub use holder::{ActiveDevice, ApprovedDevice, Holder};
 pub use standing::{approve, ask, change, revoke};
-pub(crate) use certificates::{device_caller, issue, requested_key};
-pub(crate) use holder::revoked;
-pub(crate) use store::{CheckInRow, NewDevice, TABLES, add_lost, id as parse_id, insert, key_owner, set_certificate_expires, set_key, store_check_in};
+pub(crate) use store::{
+    CheckInRow, NewDevice, TABLES, add_lost, id as parse_id, insert, key_owner,
+    set_certificate_expires, set_key, store_check_in,
+};
 
 use crate::access::{Permit, Viewer};
 use crate::refusal::Refusal;

@@ -175,13 +175,15 @@ pub async fn change(
         .write(|tx| {
             Box::pin(async move {
                 let floor = next_revision(tx).await?;
-                store::set_group(tx, id, group, floor).await.map_err(|error| {
-                    if error.is_foreign_key_violation() {
-                        Refusal::not_found("group", group)
-                    } else {
-                        error.into()
-                    }
-                })?;
+                store::set_group(tx, id, group, floor)
+                    .await
+                    .map_err(|error| {
+                        if error.is_foreign_key_violation() {
+                            Refusal::not_found("group", group)
+                        } else {
+                            error.into()
+                        }
+                    })?;
                 audit::insert(tx, &line).await?;
                 Ok::<_, Refusal>(floor)
             })

@@ -273,7 +273,8 @@ async fn record_refusal(site: &Site, by: &Caller, refusal: &Refusal) {
         ..by.clone()
     };
     let detail = refusal.kind().name();
-    if let Err(error) = audit::record(site, &by, "device.enrol_refused", "enrolment", detail).await {
+    if let Err(error) = audit::record(site, &by, "device.enrol_refused", "enrolment", detail).await
+    {
         tracing::warn!(%error, "a refused enrolment was not written to the audit log");
     }
 }

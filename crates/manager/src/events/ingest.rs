@@ -80,7 +80,15 @@ async fn take(
                 continue;
             };
             let time = rules::moment(event.time, context.skew_ms, context.received);
-            store::insert(tx, taken.device, &batch.spool, event, time, context.received).await?;
+            store::insert(
+                tx,
+                taken.device,
+                &batch.spool,
+                event,
+                time,
+                context.received,
+            )
+            .await?;
             apply(tx, taken, event, time, context, &mut audited).await?;
         }
         store::set_stored_through(

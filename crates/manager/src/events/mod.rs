@@ -11,8 +11,8 @@ use model::DeviceId;
 use proto::api::Changed;
 
 pub use ingest::ingest;
-pub use timeline::latest;
 pub(crate) use store::{TABLES, prune};
+pub use timeline::latest;
 
 /// A batch while it is taken: whose it is, and what it changed.
 pub(crate) struct Batch {

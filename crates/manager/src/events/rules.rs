@@ -95,7 +95,10 @@ fn in_order(events: &[Event], gaps: &[Gap]) -> Result<Vec<Item>, Refusal> {
         }
         items.push(Item::Gap(*gap));
     }
-    if events.iter().any(|event| event.sequence.0 == 0 || event.sequence.0 >= 1 << 62) {
+    if events
+        .iter()
+        .any(|event| event.sequence.0 == 0 || event.sequence.0 >= 1 << 62)
+    {
         return Err(Refusal::invalid("events: sequences begin with 1"));
     }
     items.sort_by_key(|item| match item {
@@ -144,7 +147,10 @@ mod tests {
                     },
                 })
                 .collect(),
-            gaps: gaps.iter().map(|(first, last)| gap(*first, *last)).collect(),
+            gaps: gaps
+                .iter()
+                .map(|(first, last)| gap(*first, *last))
+                .collect(),
         }
     }
 
@@ -176,7 +182,10 @@ mod tests {
             (vec![], vec![(5, 4)]),
             (vec![u64::MAX], vec![]),
         ] {
-            assert!(sort(&batch(&sequences, &gaps), Sequence(0)).is_err(), "{sequences:?} {gaps:?}");
+            assert!(
+                sort(&batch(&sequences, &gaps), Sequence(0)).is_err(),
+                "{sequences:?} {gaps:?}"
+            );
         }
     }
 

@@ -58,7 +58,7 @@ async fn wait(site: &Site, duration: Duration) -> bool {
 }
 
 /// Everything that ends by itself.
-async fn sweep(site: &Arc<Site>) -> Result<(), Refusal> {
+pub(super) async fn sweep(site: &Arc<Site>) -> Result<(), Refusal> {
     crate::access::prune_sessions(site).await?;
     crate::web::idempotency::prune(site).await?;
     expire_commands(site).await?;
@@ -100,9 +100,9 @@ async fn expire_commands(site: &Arc<Site>) -> Result<(), Refusal> {
 
 /// Events beyond their budget, some at a time, so that nobody waits long for the writer.
 async fn prune_events(site: &Arc<Site>) -> Result<(), Refusal> {
-    let before = site
-        .now()
-        .minus(Duration::from_secs(u64::from(site.config.event_days) * 86_400));
+    let before = site.now().minus(Duration::from_secs(
+        u64::from(site.config.event_days) * 86_400,
+    ));
     let keep = site.config.event_count;
     site.database
         .write(|tx| {

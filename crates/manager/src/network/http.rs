@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use proto::Problem;
 use proto::api::network::SiteFlow;
+use proto::{Page, Problem};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,7 +20,12 @@ pub(crate) fn api() -> OpenApiRouter<Arc<Site>> {
 /// Every flow of the catalogue as it is at this site.
 #[utoipa::path(get, path = "/api/v1/flows", tag = "network",
     extensions(("x-garrison-role" = json!("viewer"))),
-    responses((status = 200, body = Vec<SiteFlow>), (status = "default", body = Problem)))]
-async fn flows(State(site): State<Arc<Site>>, by: Permit<Viewer>) -> Json<Vec<SiteFlow>> {
-    Json(super::flows(&site, &by))
+    responses((status = 200, body = Page<SiteFlow>), (status = "default", body = Problem)))]
+async fn flows(State(site): State<Arc<Site>>, by: Permit<Viewer>) -> Json<Page<SiteFlow>> {
+    let items = super::flows(&site, &by);
+    Json(Page {
+        total: u64::try_from(items.len()).unwrap_or(u64::MAX),
+        items,
+        next_cursor: None,
+    })
 }

@@ -72,7 +72,11 @@ fn site_flow(site: &Site, id: GarrisonFlow) -> SiteFlow {
         let names: Vec<&str> = parties.iter().map(|party| party.as_str()).collect();
         names.join(", ")
     };
-    let transports: Vec<&str> = flow.transport.iter().map(|by| Transport::as_str(*by)).collect();
+    let transports: Vec<&str> = flow
+        .transport
+        .iter()
+        .map(|by| Transport::as_str(*by))
+        .collect();
     SiteFlow {
         id: id.id().to_string(),
         purpose: flow.purpose.clone(),
@@ -96,10 +100,9 @@ fn site_flow(site: &Site, id: GarrisonFlow) -> SiteFlow {
             .map(|broken| format!("{}: {}", broken.feature, broken.symptom))
             .collect(),
         listening: listener.is_some(),
-        connections: site
-            .network
-            .connections(id)
-            .map_or(0, |connections| u64::try_from(connections.len()).unwrap_or(u64::MAX)),
+        connections: site.network.connections(id).map_or(0, |connections| {
+            u64::try_from(connections.len()).unwrap_or(u64::MAX)
+        }),
     }
 }
 

@@ -16,11 +16,11 @@ pub(crate) use reported::{Activity, activity, command_ended, count_detection, ex
 pub(crate) use store::TABLES;
 
 use crate::access::{Operator, Permit, Viewer};
+use crate::audit;
 use crate::commands::{self, About};
 use crate::refusal::Refusal;
 use crate::site::Site;
 use crate::web::cursor::{self, Cursor};
-use crate::audit;
 
 /// Devices in one scan.
 const MAX_DEVICES: usize = 10_000;
@@ -81,7 +81,11 @@ pub async fn create(site: &Site, by: &Permit<Operator>, new: NewScan) -> Result<
             new.paths.len()
         )));
     }
-    if let Some(path) = new.paths.iter().find(|path| !path.as_str().starts_with('/')) {
+    if let Some(path) = new
+        .paths
+        .iter()
+        .find(|path| !path.as_str().starts_with('/'))
+    {
         return Err(Refusal::invalid(format!(
             "paths: expected absolute paths, got {:?}",
             path.as_str().chars().take(200).collect::<String>()

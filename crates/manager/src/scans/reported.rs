@@ -45,8 +45,20 @@ pub(crate) async fn activity(
     match activity.totals {
         None => store::began(tx, activity.scan, batch.device, activity.time).await?,
         Some(totals) => {
-            let state = if activity.cancelled { "cancelled" } else { "done" };
-            store::ended(tx, activity.scan, batch.device, state, &totals, activity.time).await?;
+            let state = if activity.cancelled {
+                "cancelled"
+            } else {
+                "done"
+            };
+            store::ended(
+                tx,
+                activity.scan,
+                batch.device,
+                state,
+                &totals,
+                activity.time,
+            )
+            .await?;
         }
     }
     batch.changed(Changed::Scan, activity.scan);

@@ -131,10 +131,7 @@ pub(super) async fn find(database: &Database, id: ScanId) -> Result<Option<Scan>
 }
 
 /// Adds each scan's devices.
-async fn with_devices(
-    database: &Database,
-    mut scans: Vec<Scan>,
-) -> Result<Vec<Scan>, StoreError> {
+async fn with_devices(database: &Database, mut scans: Vec<Scan>) -> Result<Vec<Scan>, StoreError> {
     if scans.is_empty() {
         return Ok(scans);
     }
@@ -191,12 +188,11 @@ pub(super) async fn is_local_to(
     id: ScanId,
     device: DeviceId,
 ) -> Result<bool, StoreError> {
-    let found: i64 =
-        sqlx::query_scalar("SELECT COUNT(*) FROM scan WHERE id = $1 AND origin = $2")
-            .bind(id.to_string())
-            .bind(device.to_string())
-            .fetch_one(tx)
-            .await?;
+    let found: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM scan WHERE id = $1 AND origin = $2")
+        .bind(id.to_string())
+        .bind(device.to_string())
+        .fetch_one(tx)
+        .await?;
     Ok(found == 1)
 }
 

@@ -84,10 +84,10 @@ async fn answer(
     let key = key
         .to_str()
         .ok()
-        .filter(|key| (1..=128).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
-        .ok_or_else(|| {
-            Refusal::invalid("idempotency-key: expected 1 to 128 visible characters")
-        })?;
+        .filter(|key| {
+            (1..=128).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+        })
+        .ok_or_else(|| Refusal::invalid("idempotency-key: expected 1 to 128 visible characters"))?;
     let (mut parts, body) = request.into_parts();
     // Who is unknown has no answer kept for it, and fills no table.
     Caller::from_request_parts(&mut parts, site).await?;
@@ -122,7 +122,9 @@ async fn answer(
             ));
         }
     }
-    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    let response = next
+        .run(Request::from_parts(parts, Body::from(bytes)))
+        .await;
     finish(site, &place, response).await
 }
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use axum::http::{Method, StatusCode};
+use axum::http::{Method, Request, StatusCode};
 use manager::access;
 use proto::problem::ProblemKind;
 use serde_json::json;
@@ -20,7 +20,11 @@ async fn user(stand: &Stand, name: &str, role: &str) -> String {
     made["id"].as_str().unwrap().to_owned()
 }
 
-async fn sign_in(stand: &Stand, name: &str, password: &str) -> Result<access::SignedIn, ProblemKind> {
+async fn sign_in(
+    stand: &Stand,
+    name: &str,
+    password: &str,
+) -> Result<access::SignedIn, ProblemKind> {
     access::sign_in(&stand.site, name, password, None)
         .await
         .map_err(|refusal| refusal.kind())
@@ -47,7 +51,13 @@ async fn the_first_administrator_signs_in_with_the_password_of_the_file() {
     assert_eq!(session.csrf, access::csrf_token(&signed_in.token));
     assert_ne!(session.csrf, signed_in.token);
     use std::os::unix::fs::PermissionsExt as _;
-    for name in ["first-password", "local-api-token", "ca.key", "site.key", "chain.key"] {
+    for name in [
+        "first-password",
+        "local-api-token",
+        "ca.key",
+        "site.key",
+        "chain.key",
+    ] {
         let path = stand.folder.path().join("manager").join(name);
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600, "{name}");
@@ -122,7 +132,7 @@ async fn guessing_is_slowed_down_and_written_down() {
 async fn the_last_administrator_cannot_be_removed_disabled_or_made_small() {
     let stand = Stand::new().await;
     let users = stand.get("/api/v1/users").await.json();
-    let id = users[0]["id"].as_str().unwrap();
+    let id = users["items"][0]["id"].as_str().unwrap();
     let path = format!("/api/v1/users/{id}");
     assert_eq!(stand.delete(&path).await.problem(), ProblemKind::Conflict);
     for change in [json!({"disabled": true}), json!({"role": "viewer"})] {
@@ -146,7 +156,10 @@ async fn an_api_token_is_refused_once_revoked_or_expired() {
                 .await
         }
     };
-    assert_eq!(me(token.clone()).await.expect(StatusCode::OK)["role"], "viewer");
+    assert_eq!(
+        me(token.clone()).await.expect(StatusCode::OK)["role"],
+        "viewer"
+    );
     let list = stand.get("/api/v1/api-tokens").await.json();
     assert!(!list.to_string().contains(&token[20..]));
     let id = list["items"][0]["id"].as_str().unwrap();
@@ -184,23 +197,29 @@ async fn names_and_passwords_outside_their_form_are_refused_without_being_repeat
 #[tokio::test]
 async fn bad_requests_have_problems_that_name_the_field() {
     let stand = Stand::new().await;
-    let answer = stand
-        .post("/api/v1/groups", json!({"nam": "x"}))
-        .await;
+    let answer = stand.post("/api/v1/groups", json!({"nam": "x"})).await;
     assert_eq!(answer.problem(), ProblemKind::Invalid);
-    assert!(answer.detail().contains("did you mean `name`"), "{}", answer.detail());
+    assert!(
+        answer.detail().contains("did you mean `name`"),
+        "{}",
+        answer.detail()
+    );
     let answer = stand.get("/api/v1/devices?limit=0").await;
     assert!(answer.detail().contains("limit"));
     let answer = stand.get("/api/v1/devices?standin=approved").await;
     assert_eq!(answer.problem(), ProblemKind::Invalid);
-    assert!(answer.detail().contains("did you mean `standing`"), "{}", answer.detail());
+    assert!(
+        answer.detail().contains("did you mean `standing`"),
+        "{}",
+        answer.detail()
+    );
     let answer = stand.get("/api/v1/devices/lyon").await;
     assert!(answer.detail().contains("\"lyon\""));
     let answer = stand.get("/api/v1/nothing").await;
     assert_eq!(answer.problem(), ProblemKind::NotFound);
     let answer = stand.delete("/api/v1/devices").await;
     assert_eq!(answer.problem(), ProblemKind::MethodNotAllowed);
-    let request = axum::http::Request::builder()
+    let request = Request::builder()
         .method(Method::POST)
         .uri("/api/v1/groups")
         .header("authorization", format!("Bearer {}", stand.token))
@@ -209,7 +228,7 @@ async fn bad_requests_have_problems_that_name_the_field() {
         .unwrap();
     let answer = stand.send_api(request).await;
     assert_eq!(answer.problem(), ProblemKind::UnsupportedMedia);
-    let request = axum::http::Request::builder()
+    let request = Request::builder()
         .method(Method::POST)
         .uri("/api/v1/groups")
         .header("authorization", format!("Bearer {}", stand.token))

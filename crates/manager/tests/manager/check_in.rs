@@ -38,7 +38,10 @@ async fn a_lost_answer_is_given_again() {
     let device = stand.device().await;
     let first = device.try_check_in(&stand, "attempt-1").await;
     let again = device.try_check_in(&stand, "attempt-1").await;
-    assert_eq!(first.expect(StatusCode::OK)["nonce"], again.expect(StatusCode::OK)["nonce"]);
+    assert_eq!(
+        first.expect(StatusCode::OK)["nonce"],
+        again.expect(StatusCode::OK)["nonce"]
+    );
 }
 
 #[tokio::test]
@@ -91,7 +94,10 @@ async fn a_fork_is_approved_by_itself_where_the_group_says_so() {
     let groups = stand.get("/api/v1/groups").await.json();
     let id = groups["items"][0]["id"].as_str().unwrap();
     stand
-        .patch(&format!("/api/v1/groups/{id}"), json!({"approve_forks": true}))
+        .patch(
+            &format!("/api/v1/groups/{id}"),
+            json!({"approve_forks": true}),
+        )
         .await
         .expect(StatusCode::OK);
     let mut first = stand.device().await;
@@ -225,9 +231,7 @@ async fn a_revoked_device_is_refused_at_once_and_its_stream_ends() {
         assert_eq!(answer.problem(), ProblemKind::DeviceRevoked, "{path}");
     }
     let stand = stand.restarted().await;
-    let answer = stand
-        .send_agent(Some(&device.peer), request())
-        .await;
+    let answer = stand.send_agent(Some(&device.peer), request()).await;
     assert_eq!(answer.status(), StatusCode::FORBIDDEN);
 }
 

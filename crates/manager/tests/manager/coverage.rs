@@ -47,7 +47,10 @@ fn the_description_has_the_operations_that_this_test_is_for() {
     let operations = operations();
     assert!(operations.len() > 45, "{}", operations.len());
     for role in ["none", "viewer", "operator", "administrator", "device"] {
-        assert!(operations.iter().any(|operation| operation.role == role), "{role}");
+        assert!(
+            operations.iter().any(|operation| operation.role == role),
+            "{role}"
+        );
     }
     let open: Vec<_> = operations
         .iter()
@@ -55,6 +58,22 @@ fn the_description_has_the_operations_that_this_test_is_for() {
         .map(|operation| operation.path.as_str())
         .collect();
     assert_eq!(open, ["/agent/v1/enrol", "/health"]);
+}
+
+#[test]
+fn each_operation_has_an_identifier_of_its_own() {
+    let description = serde_json::to_value(manager::api::description()).unwrap();
+    let mut ids: Vec<String> = description["paths"]
+        .as_object()
+        .unwrap()
+        .values()
+        .flat_map(|item| item.as_object().unwrap().values())
+        .map(|operation| operation["operationId"].as_str().unwrap().to_owned())
+        .collect();
+    let count = ids.len();
+    ids.sort();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
 }
 
 #[tokio::test]
@@ -78,7 +97,12 @@ async fn no_operation_answers_without_a_credential() {
                 assert!(Role::parse(role).is_some(), "{name}: {role}");
                 for token in [None, Some("garrison-api-1.wrong"), Some("x")] {
                     let answer = stand
-                        .api(token, operation.method.clone(), &operation.path, body(&operation))
+                        .api(
+                            token,
+                            operation.method.clone(),
+                            &operation.path,
+                            body(&operation),
+                        )
                         .await;
                     assert_eq!(answer.problem(), ProblemKind::Unauthenticated, "{name}");
                 }

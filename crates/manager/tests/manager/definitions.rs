@@ -60,7 +60,10 @@ async fn an_upload_is_signed_by_the_site_offered_and_fetched() {
     assert_eq!(current.expect(StatusCode::OK)["devices"], 1);
     let stand = stand.restarted().await;
     device.state.definitions = None;
-    assert_eq!(device.check_in(&stand).await.definitions.unwrap().sha256, offer.sha256);
+    assert_eq!(
+        device.check_in(&stand).await.definitions.unwrap().sha256,
+        offer.sha256
+    );
 }
 
 #[tokio::test]
@@ -68,7 +71,16 @@ async fn an_upload_with_a_flipped_bit_is_refused_wherever_the_bit_is() {
     let stand = Stand::new().await;
     upload(&stand, file(3)).await.expect(StatusCode::CREATED);
     let whole = file(4);
-    for place in [0, 20, 70, 4100, whole.len() - 5000, whole.len() - 120, whole.len() - 90, whole.len() - 1] {
+    for place in [
+        0,
+        20,
+        70,
+        4100,
+        whole.len() - 5000,
+        whole.len() - 120,
+        whole.len() - 90,
+        whole.len() - 1,
+    ] {
         let mut damaged = whole.clone();
         damaged[place] ^= 1;
         let answer = upload(&stand, damaged).await;
@@ -99,9 +111,14 @@ async fn old_files_are_removed_and_asking_for_one_says_so() {
     let stand = Stand::new().await;
     let device = stand.device().await;
     for revision in 1..=4 {
-        upload(&stand, file(revision)).await.expect(StatusCode::CREATED);
+        upload(&stand, file(revision))
+            .await
+            .expect(StatusCode::CREATED);
     }
-    assert_eq!(fetch(&stand, &device, 1).await.problem(), ProblemKind::NotFound);
+    assert_eq!(
+        fetch(&stand, &device, 1).await.problem(),
+        ProblemKind::NotFound
+    );
     assert_eq!(fetch(&stand, &device, 2).await.status, StatusCode::OK);
     assert_eq!(stand.get("/api/v1/definitions").await.json()["total"], 4);
 }

@@ -16,10 +16,7 @@ async fn an_enrolled_machine_is_listed_and_its_certificate_is_for_its_key() {
     let answer: EnrolAnswer = stand.enrol_with(&secret, &key).await.read_as();
     let certificate = trust::PeerCertificate::parse_pem(&answer.certificate).unwrap();
     assert_eq!(certificate.key_sha256, key.key_sha256());
-    assert_eq!(
-        certificate.subject,
-        trust::Subject::Device(answer.device)
-    );
+    assert_eq!(certificate.subject, trust::Subject::Device(answer.device));
     let devices = stand.get("/api/v1/devices").await.expect(StatusCode::OK);
     assert_eq!(devices["total"], 1);
     assert_eq!(devices["items"][0]["id"], answer.device.to_string());

@@ -22,7 +22,7 @@ fn hashes() -> Hashes {
     }
 }
 
-fn finding(path: &str, scan: Option<ScanId>) -> EventBody {
+pub(crate) fn finding(path: &str, scan: Option<ScanId>) -> EventBody {
     EventBody::DetectionFinding {
         path: EndpointPath::parse(path).unwrap(),
         size: 68,
@@ -41,20 +41,20 @@ fn finding(path: &str, scan: Option<ScanId>) -> EventBody {
 }
 
 /// What a device's spool holds.
-struct Spool {
-    id: SpoolId,
-    next: u64,
+pub(crate) struct Spool {
+    pub(crate) id: SpoolId,
+    pub(crate) next: u64,
 }
 
 impl Spool {
-    fn new(id: &str) -> Self {
+    pub(crate) fn new(id: &str) -> Self {
         Self {
             id: SpoolId(id.to_owned()),
             next: 1,
         }
     }
 
-    fn batch(&mut self, bodies: Vec<EventBody>) -> EventBatch {
+    pub(crate) fn batch(&mut self, bodies: Vec<EventBody>) -> EventBatch {
         let events = bodies
             .into_iter()
             .map(|body| {
@@ -75,7 +75,7 @@ impl Spool {
     }
 }
 
-async fn deliver(stand: &Stand, device: &Agent, batch: &EventBatch) -> Answer {
+pub(crate) async fn deliver(stand: &Stand, device: &Agent, batch: &EventBatch) -> Answer {
     let json = serde_json::to_vec(batch).unwrap();
     let request = Request::builder()
         .method(Method::POST)
@@ -148,7 +148,9 @@ async fn sequences_of_another_spool_are_other_events() {
     let device = stand.device().await;
     for id in ["a", "b"] {
         let batch = Spool::new(id).batch(vec![finding("/srv/x", None)]);
-        deliver(&stand, &device, &batch).await.expect(StatusCode::OK);
+        deliver(&stand, &device, &batch)
+            .await
+            .expect(StatusCode::OK);
     }
     assert_eq!(detection(&stand).await["times_seen"], 2);
 }
@@ -186,7 +188,9 @@ async fn a_file_is_quarantined_and_restored_by_signed_commands() {
     device.check_in(&stand).await;
     let mut spool = Spool::new("a");
     let batch = spool.batch(vec![finding("/srv/x", None)]);
-    deliver(&stand, &device, &batch).await.expect(StatusCode::OK);
+    deliver(&stand, &device, &batch)
+        .await
+        .expect(StatusCode::OK);
     let id = detection(&stand).await["id"].as_str().unwrap().to_owned();
     let path = |action: &str| format!("/api/v1/detections/{id}/{action}");
 
@@ -233,7 +237,9 @@ async fn a_file_is_quarantined_and_restored_by_signed_commands() {
         ]
     };
     let batch = spool.batch(done(Remediation::Quarantined, document.id));
-    deliver(&stand, &device, &batch).await.expect(StatusCode::OK);
+    deliver(&stand, &device, &batch)
+        .await
+        .expect(StatusCode::OK);
     let found = detection(&stand).await;
     assert_eq!(found["file"], "quarantined");
     assert_eq!(found["quarantine"], quarantine.to_string());
@@ -249,7 +255,9 @@ async fn a_file_is_quarantined_and_restored_by_signed_commands() {
     let document = command(&stand, &answer.commands[0]);
     assert_eq!(document.action, Action::Restore { quarantine });
     let batch = spool.batch(done(Remediation::Restored, document.id));
-    deliver(&stand, &device, &batch).await.expect(StatusCode::OK);
+    deliver(&stand, &device, &batch)
+        .await
+        .expect(StatusCode::OK);
     assert_eq!(detection(&stand).await["file"], "restored");
     let list = stand.get("/api/v1/quarantine").await.expect(StatusCode::OK);
     assert_eq!(list["items"][0]["file"], "restored");
@@ -261,7 +269,9 @@ async fn a_failed_command_leaves_the_file_where_it_was_and_says_why() {
     let mut device = stand.device().await;
     let mut spool = Spool::new("a");
     let batch = spool.batch(vec![finding("/srv/x", None)]);
-    deliver(&stand, &device, &batch).await.expect(StatusCode::OK);
+    deliver(&stand, &device, &batch)
+        .await
+        .expect(StatusCode::OK);
     let id = detection(&stand).await["id"].as_str().unwrap().to_owned();
     stand
         .post(&format!("/api/v1/detections/{id}/quarantine"), json!({}))
@@ -274,7 +284,9 @@ async fn a_failed_command_leaves_the_file_where_it_was_and_says_why() {
             reason: "the file changed".to_owned(),
         },
     }]);
-    deliver(&stand, &device, &batch).await.expect(StatusCode::OK);
+    deliver(&stand, &device, &batch)
+        .await
+        .expect(StatusCode::OK);
     let found = detection(&stand).await;
     assert_eq!(found["file"], "in_place");
     assert_eq!(found["last_failure"], "the file changed");
@@ -299,7 +311,9 @@ async fn another_device_cannot_answer_for_a_command() {
             reason: "not mine".to_owned(),
         },
     }]);
-    deliver(&stand, &stranger, &batch).await.expect(StatusCode::OK);
+    deliver(&stand, &stranger, &batch)
+        .await
+        .expect(StatusCode::OK);
     assert_eq!(device.check_in(&stand).await.commands.len(), 1);
     let path = format!("/api/v1/scans/{}", scan["id"].as_str().unwrap());
     let scan = stand.get(&path).await.json();
@@ -334,7 +348,9 @@ async fn a_scan_runs_and_ends_and_a_local_one_shows_who_began_it() {
     };
     let mut spool = Spool::new("a");
     let batch = spool.batch(vec![activity(scan, &by, None)]);
-    deliver(&stand, &device, &batch).await.expect(StatusCode::OK);
+    deliver(&stand, &device, &batch)
+        .await
+        .expect(StatusCode::OK);
     let path = format!("/api/v1/scans/{}", asked["id"].as_str().unwrap());
     assert_eq!(
         stand.get(&path).await.json()["devices"][0]["state"],
@@ -353,7 +369,9 @@ async fn a_scan_runs_and_ends_and_a_local_one_shows_who_began_it() {
         activity(local, &user, None),
         activity(local, &user, Some(ScanTotals::default())),
     ]);
-    deliver(&stand, &device, &batch).await.expect(StatusCode::OK);
+    deliver(&stand, &device, &batch)
+        .await
+        .expect(StatusCode::OK);
     let ended = stand.get(&path).await.json();
     assert_eq!(ended["devices"][0]["state"], "done");
     assert_eq!(ended["devices"][0]["totals"]["clean"], 3);
@@ -393,7 +411,9 @@ async fn triage_is_kept_and_a_confirmed_file_that_comes_back_is_open_again() {
     let device = stand.device().await;
     let mut spool = Spool::new("a");
     let batch = spool.batch(vec![finding("/srv/x", None)]);
-    deliver(&stand, &device, &batch).await.expect(StatusCode::OK);
+    deliver(&stand, &device, &batch)
+        .await
+        .expect(StatusCode::OK);
     let id = detection(&stand).await["id"].as_str().unwrap().to_owned();
     let path = format!("/api/v1/detections/{id}/triage");
     let changed = stand
@@ -402,7 +422,9 @@ async fn triage_is_kept_and_a_confirmed_file_that_comes_back_is_open_again() {
         .expect(StatusCode::OK);
     assert_eq!(changed["triage_note"], "seen");
     let batch = spool.batch(vec![finding("/srv/x", None)]);
-    deliver(&stand, &device, &batch).await.expect(StatusCode::OK);
+    deliver(&stand, &device, &batch)
+        .await
+        .expect(StatusCode::OK);
     assert_eq!(detection(&stand).await["triage"], "confirmed");
     let batch = spool.batch(vec![
         EventBody::FileRemediation {
@@ -414,7 +436,9 @@ async fn triage_is_kept_and_a_confirmed_file_that_comes_back_is_open_again() {
         },
         finding("/srv/x", None),
     ]);
-    deliver(&stand, &device, &batch).await.expect(StatusCode::OK);
+    deliver(&stand, &device, &batch)
+        .await
+        .expect(StatusCode::OK);
     let found = detection(&stand).await;
     assert_eq!(found["triage"], "open");
     assert_eq!(found["file"], "in_place");
@@ -429,7 +453,9 @@ async fn detections_are_found_by_path_rule_and_hash_and_paged() {
         .map(|number| finding(&format!("/srv/{number}_100%"), None))
         .collect();
     let batch = Spool::new("a").batch(bodies);
-    deliver(&stand, &device, &batch).await.expect(StatusCode::OK);
+    deliver(&stand, &device, &batch)
+        .await
+        .expect(StatusCode::OK);
     for (search, count) in [
         ("/srv/3", 1),
         ("Test.Sample", 7),

@@ -12,9 +12,7 @@ async fn a_change_based_on_a_stale_revision_conflicts() {
         .await
         .expect(StatusCode::CREATED);
     let path = format!("/api/v1/policies/{}", policy["id"].as_str().unwrap());
-    let change = |revision: &serde_json::Value| {
-        json!({"name": "P", "policy": {"max_file_seconds": 5}, "based_on": revision})
-    };
+    let change = |revision: &serde_json::Value| json!({"name": "P", "policy": {"max_file_seconds": 5}, "based_on": revision});
     let changed = stand
         .put(&path, change(&policy["revision"]))
         .await
@@ -22,9 +20,7 @@ async fn a_change_based_on_a_stale_revision_conflicts() {
     assert!(changed["revision"].as_u64() > policy["revision"].as_u64());
     let answer = stand.put(&path, change(&policy["revision"])).await;
     assert_eq!(answer.problem(), ProblemKind::Conflict);
-    let answer = stand
-        .put(&path, json!({"name": "P", "policy": {}}))
-        .await;
+    let answer = stand.put(&path, json!({"name": "P", "policy": {}})).await;
     assert_eq!(answer.problem(), ProblemKind::Invalid);
 }
 
@@ -38,7 +34,11 @@ async fn a_policy_value_outside_its_range_names_field_and_range() {
         )
         .await;
     assert_eq!(answer.problem(), ProblemKind::Invalid);
-    assert!(answer.detail().contains("check_in_seconds: expected 1 to 86400"));
+    assert!(
+        answer
+            .detail()
+            .contains("check_in_seconds: expected 1 to 86400")
+    );
 }
 
 #[tokio::test]
@@ -50,14 +50,21 @@ async fn what_is_in_use_or_the_default_is_not_removed() {
         .expect(StatusCode::CREATED);
     let policy_path = format!("/api/v1/policies/{}", policy["id"].as_str().unwrap());
     let group = stand
-        .post("/api/v1/groups", json!({"name": "G", "policy": policy["id"]}))
+        .post(
+            "/api/v1/groups",
+            json!({"name": "G", "policy": policy["id"]}),
+        )
         .await
         .expect(StatusCode::CREATED);
     let group_id = model::GroupId::parse(group["id"].as_str().unwrap()).unwrap();
     let group_path = format!("/api/v1/groups/{group_id}");
     stand.device_in(Some(group_id)).await;
     for path in [&policy_path, &group_path] {
-        assert_eq!(stand.delete(path).await.problem(), ProblemKind::Conflict, "{path}");
+        assert_eq!(
+            stand.delete(path).await.problem(),
+            ProblemKind::Conflict,
+            "{path}"
+        );
     }
     let groups = stand.get("/api/v1/groups").await.json();
     let default = groups["items"][0]["id"].as_str().unwrap();
@@ -82,7 +89,9 @@ async fn a_group_of_an_unknown_policy_or_a_taken_name_is_refused() {
         )
         .await;
     assert_eq!(answer.problem(), ProblemKind::NotFound);
-    let answer = stand.post("/api/v1/groups", json!({"name": "Default"})).await;
+    let answer = stand
+        .post("/api/v1/groups", json!({"name": "Default"}))
+        .await;
     assert_eq!(answer.problem(), ProblemKind::Conflict);
 }
 
@@ -96,7 +105,10 @@ async fn devices_are_listed_by_name_a_page_at_a_time_and_filtered() {
         device.check_in(&stand).await;
         devices.push(device);
     }
-    let first = stand.get("/api/v1/devices?limit=3").await.expect(StatusCode::OK);
+    let first = stand
+        .get("/api/v1/devices?limit=3")
+        .await
+        .expect(StatusCode::OK);
     let names = |page: &serde_json::Value| -> Vec<String> {
         page["items"]
             .as_array()

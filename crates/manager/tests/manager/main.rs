@@ -10,6 +10,7 @@
 
 mod access;
 mod check_in;
+mod cloud;
 mod coverage;
 mod definitions;
 mod enrolment;
@@ -17,5 +18,6 @@ mod events;
 mod groups;
 mod idempotency;
 mod network;
-mod start;
 mod stand;
+mod start;
+mod upkeep;

@@ -151,9 +151,15 @@ fn kind(problem: &Value) -> ProblemKind {
 async fn a_machine_enrols_checks_in_and_is_refused_at_once_when_revoked() {
     let live = start().await;
     let (device, client) = live.device().await;
-    let (status, answer) = send(&client, Method::POST, "/agent/v1/check-in", None, &check_in())
-        .await
-        .unwrap();
+    let (status, answer) = send(
+        &client,
+        Method::POST,
+        "/agent/v1/check-in",
+        None,
+        &check_in(),
+    )
+    .await
+    .unwrap();
     assert_eq!(status, StatusCode::OK, "{answer}");
     let request = Request::builder()
         .uri("/agent/v1/notifications")
@@ -173,7 +179,15 @@ async fn a_machine_enrols_checks_in_and_is_refused_at_once_when_revoked() {
     assert!(!matches!(rest, Ok(Some(_))), "{rest:?}");
     let (status, problem) = loop {
         // The client may still hold the connection that was just closed.
-        match send(&client, Method::POST, "/agent/v1/check-in", None, &check_in()).await {
+        match send(
+            &client,
+            Method::POST,
+            "/agent/v1/check-in",
+            None,
+            &check_in(),
+        )
+        .await
+        {
             Ok(answer) => break answer,
             Err(error) => println!("dialing again after {error}"),
         }
@@ -188,7 +202,7 @@ async fn the_flows_that_are_listed_are_those_that_answer() {
     let live = start().await;
     let (status, flows) = live.api(Method::GET, "/api/v1/flows", json!({})).await;
     assert_eq!(status, StatusCode::OK);
-    let listed: Vec<&Value> = flows
+    let listed: Vec<&Value> = flows["items"]
         .as_array()
         .unwrap()
         .iter()

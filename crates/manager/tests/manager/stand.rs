@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::Body;
-use axum::http::{Method, Request, StatusCode, header};
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
 use manager::site::Clock;
@@ -21,21 +21,21 @@ use serde_json::{Value, json};
 use tower::ServiceExt as _;
 use trust::KeyPair;
 
-pub const START: Timestamp = Timestamp::from_millis(1_795_000_000_000);
+pub(crate) const START: Timestamp = Timestamp::from_millis(1_795_000_000_000);
 
 /// A site and what is needed to speak to it.
-pub struct Stand {
-    pub folder: tempfile::TempDir,
-    pub site: Arc<Site>,
-    pub clock: Clock,
+pub(crate) struct Stand {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) site: Arc<Site>,
+    pub(crate) clock: Clock,
     /// The local administrator's token.
-    pub token: String,
+    pub(crate) token: String,
     api: Router,
     agents: Router,
     opened: Option<Opened>,
 }
 
-pub fn config(folder: &std::path::Path) -> Config {
+pub(crate) fn config(folder: &std::path::Path) -> Config {
     Config {
         folder: folder.join("manager"),
         ..Config::default()
@@ -43,10 +43,13 @@ pub fn config(folder: &std::path::Path) -> Config {
 }
 
 impl Stand {
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
+        Self::at(START).await
+    }
+
+    pub(crate) async fn at(time: Timestamp) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let clock = Clock::manual(START);
-        Self::open(folder, clock).await
+        Self::open(folder, Clock::manual(time)).await
     }
 
     async fn open(folder: tempfile::TempDir, clock: Clock) -> Self {
@@ -67,14 +70,14 @@ impl Stand {
     }
 
     /// The same site after its process ended and another began.
-    pub async fn restarted(mut self) -> Self {
+    pub(crate) async fn restarted(mut self) -> Self {
         self.site.shutdown.cancel();
         self.site.database.close().await;
         drop(self.opened.take());
         Self::open(self.folder, self.clock).await
     }
 
-    pub async fn api(
+    pub(crate) async fn api(
         &self,
         token: Option<&str>,
         method: Method,
@@ -84,7 +87,7 @@ impl Stand {
         self.api_with(token, method, path, body, &[]).await
     }
 
-    pub async fn api_with(
+    pub(crate) async fn api_with(
         &self,
         token: Option<&str>,
         method: Method,
@@ -108,35 +111,36 @@ impl Stand {
         self.send_api(request.unwrap()).await
     }
 
-    pub async fn send_api(&self, request: Request<Body>) -> Answer {
+    pub(crate) async fn send_api(&self, request: Request<Body>) -> Answer {
         Answer::read(self.api.clone().oneshot(request).await.unwrap()).await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.api(Some(&self.token), Method::GET, path, None).await
     }
 
-    pub async fn post(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, path: &str, body: Value) -> Answer {
         self.api(Some(&self.token), Method::POST, path, Some(body))
             .await
     }
 
-    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn patch(&self, path: &str, body: Value) -> Answer {
         self.api(Some(&self.token), Method::PATCH, path, Some(body))
             .await
     }
 
-    pub async fn put(&self, path: &str, body: Value) -> Answer {
+    pub(crate) async fn put(&self, path: &str, body: Value) -> Answer {
         self.api(Some(&self.token), Method::PUT, path, Some(body))
             .await
     }
 
-    pub async fn delete(&self, path: &str) -> Answer {
-        self.api(Some(&self.token), Method::DELETE, path, None).await
+    pub(crate) async fn delete(&self, path: &str) -> Answer {
+        self.api(Some(&self.token), Method::DELETE, path, None)
+            .await
     }
 
     /// An API token of that role.
-    pub async fn token_of(&self, role: &str) -> String {
+    pub(crate) async fn token_of(&self, role: &str) -> String {
         let answer = self
             .post(
                 "/api/v1/api-tokens",
@@ -150,7 +154,7 @@ impl Stand {
     }
 
     /// The secret of a fresh enrolment token.
-    pub async fn enrolment_secret(&self, max_uses: u32, group: Option<GroupId>) -> String {
+    pub(crate) async fn enrolment_secret(&self, max_uses: u32, group: Option<GroupId>) -> String {
         let answer = self
             .post(
                 "/api/v1/enrolment-tokens",
@@ -163,16 +167,13 @@ impl Stand {
             .to_owned();
         // Without a network the token has no address, which its reader would refuse.
         let body = text.strip_prefix("garrison-enrol-1.").unwrap();
-        let json = base64::Engine::decode(
-            &base64::engine::general_purpose::URL_SAFE_NO_PAD,
-            body,
-        )
-        .unwrap();
+        let json = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, body)
+            .unwrap();
         let token: Value = serde_json::from_slice(&json).unwrap();
         token["secret"].as_str().unwrap().to_owned()
     }
 
-    pub async fn enrol_with(&self, secret: &str, key: &KeyPair) -> Answer {
+    pub(crate) async fn enrol_with(&self, secret: &str, key: &KeyPair) -> Answer {
         let request = EnrolRequest {
             secret: secret.to_owned(),
             certificate_request: key.certificate_request().unwrap(),
@@ -182,11 +183,11 @@ impl Stand {
     }
 
     /// A device of the default group.
-    pub async fn device(&self) -> Agent {
+    pub(crate) async fn device(&self) -> Agent {
         self.device_in(None).await
     }
 
-    pub async fn device_in(&self, group: Option<GroupId>) -> Agent {
+    pub(crate) async fn device_in(&self, group: Option<GroupId>) -> Agent {
         let secret = self.enrolment_secret(1, group).await;
         let key = KeyPair::generate().unwrap();
         let answer: EnrolAnswer = self.enrol_with(&secret, &key).await.read_as();
@@ -194,7 +195,7 @@ impl Stand {
     }
 
     /// Posts JSON to the agent channel.
-    pub async fn agent<T: serde::Serialize>(
+    pub(crate) async fn agent<T: serde::Serialize>(
         &self,
         peer: Option<&PeerIdentity>,
         path: &str,
@@ -209,7 +210,7 @@ impl Stand {
         Answer::read(self.send_agent(peer, request).await).await
     }
 
-    pub async fn send_agent(
+    pub(crate) async fn send_agent(
         &self,
         peer: Option<&PeerIdentity>,
         mut request: Request<Body>,
@@ -222,17 +223,17 @@ impl Stand {
 }
 
 /// A device's side of the check-in chain.
-pub struct Agent {
-    pub id: DeviceId,
-    pub key: KeyPair,
-    pub peer: PeerIdentity,
-    pub counter: u64,
-    pub nonce: String,
-    pub state: AgentState,
+pub(crate) struct Agent {
+    pub(crate) id: DeviceId,
+    pub(crate) key: KeyPair,
+    pub(crate) peer: PeerIdentity,
+    pub(crate) counter: u64,
+    pub(crate) nonce: String,
+    pub(crate) state: AgentState,
 }
 
 impl Agent {
-    pub fn new(id: DeviceId, key: KeyPair, certificate: &str) -> Self {
+    pub(crate) fn new(id: DeviceId, key: KeyPair, certificate: &str) -> Self {
         Self {
             id,
             peer: peer(certificate),
@@ -253,7 +254,7 @@ impl Agent {
     }
 
     /// A second holder of the same identity, as a copied folder makes one.
-    pub fn copied(&self) -> Self {
+    pub(crate) fn copied(&self) -> Self {
         let key = KeyPair::from_pem(&self.key.to_pem()).unwrap();
         Self {
             id: self.id,
@@ -268,7 +269,7 @@ impl Agent {
         }
     }
 
-    pub fn request(&self, attempt: &str) -> CheckInRequest {
+    pub(crate) fn request(&self, attempt: &str) -> CheckInRequest {
         CheckInRequest {
             counter: self.counter + 1,
             nonce: self.nonce.clone(),
@@ -279,7 +280,7 @@ impl Agent {
     }
 
     /// Checks in once, and remembers the answer.
-    pub async fn check_in(&mut self, stand: &Stand) -> CheckInAnswer {
+    pub(crate) async fn check_in(&mut self, stand: &Stand) -> CheckInAnswer {
         let attempt = format!("{}-{}", self.counter, uuid::Uuid::new_v4());
         let answer: CheckInAnswer = self.try_check_in(stand, &attempt).await.read_as();
         self.counter = answer.counter;
@@ -287,14 +288,18 @@ impl Agent {
         answer
     }
 
-    pub async fn try_check_in(&self, stand: &Stand, attempt: &str) -> Answer {
+    pub(crate) async fn try_check_in(&self, stand: &Stand, attempt: &str) -> Answer {
         stand
-            .agent(Some(&self.peer), "/agent/v1/check-in", &self.request(attempt))
+            .agent(
+                Some(&self.peer),
+                "/agent/v1/check-in",
+                &self.request(attempt),
+            )
             .await
     }
 }
 
-pub fn peer(certificate_pem: &str) -> PeerIdentity {
+pub(crate) fn peer(certificate_pem: &str) -> PeerIdentity {
     let der = trust::certificate::der_from_pem(certificate_pem).unwrap();
     let parsed = trust::PeerCertificate::parse(&der).unwrap();
     PeerIdentity {
@@ -308,7 +313,7 @@ pub fn peer(certificate_pem: &str) -> PeerIdentity {
     }
 }
 
-pub fn host(hostname: &str) -> HostFacts {
+pub(crate) fn host(hostname: &str) -> HostFacts {
     HostFacts {
         hostname: hostname.to_owned(),
         os: "Debian".to_owned(),
@@ -321,14 +326,14 @@ pub fn host(hostname: &str) -> HostFacts {
 
 /// An answer that was read whole.
 #[derive(Debug)]
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: axum::http::HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
-    pub async fn read(response: Response) -> Self {
+    pub(crate) async fn read(response: Response) -> Self {
         let (parts, body) = response.into_parts();
         let body = tokio::time::timeout(Duration::from_secs(20), body.collect())
             .await
@@ -343,13 +348,13 @@ impl Answer {
         }
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|_| panic!("JSON, got {:?}", String::from_utf8_lossy(&self.body)))
     }
 
     /// The JSON of an answer with that status.
-    pub fn expect(&self, status: StatusCode) -> Value {
+    pub(crate) fn expect(&self, status: StatusCode) -> Value {
         assert_eq!(
             self.status,
             status,
@@ -360,7 +365,7 @@ impl Answer {
     }
 
     /// The object of a good answer.
-    pub fn read_as<T: DeserializeOwned>(&self) -> T {
+    pub(crate) fn read_as<T: DeserializeOwned>(&self) -> T {
         assert!(
             self.status.is_success(),
             "{} {}",
@@ -371,7 +376,7 @@ impl Answer {
     }
 
     /// Which problem this is.
-    pub fn problem(&self) -> ProblemKind {
+    pub(crate) fn problem(&self) -> ProblemKind {
         assert_eq!(
             self.headers[header::CONTENT_TYPE],
             "application/problem+json",
@@ -385,7 +390,7 @@ impl Answer {
         problem.kind().unwrap()
     }
 
-    pub fn detail(&self) -> String {
+    pub(crate) fn detail(&self) -> String {
         self.json()["detail"].as_str().unwrap().to_owned()
     }
 }

@@ -20,7 +20,10 @@ async fn a_second_manager_on_the_folder_is_refused_and_the_first_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let _first = open(folder.path()).await.unwrap();
     let (_, text) = failure(folder.path()).await;
-    assert!(text.contains(&format!("process {}", std::process::id())), "{text}");
+    assert!(
+        text.contains(&format!("process {}", std::process::id())),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -68,7 +71,10 @@ async fn a_key_that_others_may_read_is_refused() {
     let key = folder.path().join("manager/site.key");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
     let (_, text) = failure(folder.path()).await;
-    assert!(text.contains("site.key") && text.contains("chmod 600"), "{text}");
+    assert!(
+        text.contains("site.key") && text.contains("chmod 600"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -81,7 +87,10 @@ async fn a_damaged_database_is_named_with_what_to_do() {
     std::fs::write(&database, b"no database ".repeat(1000)).unwrap();
     let (error, text) = failure(folder.path()).await;
     assert!(matches!(error, StartError::Store(_)), "{text}");
-    assert!(text.contains("garrison.db") && text.contains("backup"), "{text}");
+    assert!(
+        text.contains("garrison.db") && text.contains("backup"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -93,9 +102,11 @@ async fn a_database_of_a_later_version_is_refused() {
         .database
         .write(|tx| {
             Box::pin(async move {
-                sqlx::query("INSERT INTO migration (version, name, checksum) VALUES (999, 'x', 'x')")
-                    .execute(tx)
-                    .await?;
+                sqlx::query(
+                    "INSERT INTO migration (version, name, checksum) VALUES (999, 'x', 'x')",
+                )
+                .execute(tx)
+                .await?;
                 Ok::<_, manager::Refusal>(())
             })
         })
@@ -112,5 +123,8 @@ fn an_unknown_key_of_the_configuration_is_named_with_its_nearest_neighbour() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("manager.toml"), "bnd = \"127.0.0.1\"\n").unwrap();
     let text = Config::load(folder.path()).unwrap_err().to_string();
-    assert!(text.contains("manager.toml") && text.contains("did you mean `bind`"), "{text}");
+    assert!(
+        text.contains("manager.toml") && text.contains("did you mean `bind`"),
+        "{text}"
+    );
 }

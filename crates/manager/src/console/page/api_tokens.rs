@@ -77,11 +77,21 @@ async fn show(
 }
 
 pub(in crate::console) async fn csv(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
-    file(Format::Csv, "api-tokens", COLUMNS, &all(&site, &visit).await?)
+    file(
+        Format::Csv,
+        "api-tokens",
+        COLUMNS,
+        &all(&site, &visit).await?,
+    )
 }
 
 pub(in crate::console) async fn json(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
-    file(Format::Json, "api-tokens", COLUMNS, &all(&site, &visit).await?)
+    file(
+        Format::Json,
+        "api-tokens",
+        COLUMNS,
+        &all(&site, &visit).await?,
+    )
 }
 
 async fn all(site: &Site, visit: &Visit) -> Result<Page<ApiTokenInfo>, Refusal> {

@@ -17,7 +17,13 @@ use crate::devices::{self, DeviceFilter, DeviceSort};
 use crate::refusal::Refusal;
 use crate::site::Site;
 
-const COLUMNS: &[&str] = &["revision", "published", "published_by", "current", "devices"];
+const COLUMNS: &[&str] = &[
+    "revision",
+    "published",
+    "published_by",
+    "current",
+    "devices",
+];
 /// Revisions and lagging devices on the page.
 const ROWS: u32 = 20;
 
@@ -41,11 +47,21 @@ pub(in crate::console) async fn show(State(site): State<Arc<Site>>, visit: Visit
 }
 
 pub(in crate::console) async fn csv(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
-    file(Format::Csv, "definitions", COLUMNS, &all(&site, &visit).await?)
+    file(
+        Format::Csv,
+        "definitions",
+        COLUMNS,
+        &all(&site, &visit).await?,
+    )
 }
 
 pub(in crate::console) async fn json(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
-    file(Format::Json, "definitions", COLUMNS, &all(&site, &visit).await?)
+    file(
+        Format::Json,
+        "definitions",
+        COLUMNS,
+        &all(&site, &visit).await?,
+    )
 }
 
 async fn all(site: &Site, visit: &Visit) -> Result<Page<DefinitionsInfo>, Refusal> {

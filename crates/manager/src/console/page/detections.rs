@@ -52,11 +52,21 @@ pub(in crate::console) async fn list(State(site): State<Arc<Site>>, visit: Visit
 }
 
 pub(in crate::console) async fn csv(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
-    file(Format::Csv, "detections", COLUMNS, &all(&site, &visit).await?)
+    file(
+        Format::Csv,
+        "detections",
+        COLUMNS,
+        &all(&site, &visit).await?,
+    )
 }
 
 pub(in crate::console) async fn json(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
-    file(Format::Json, "detections", COLUMNS, &all(&site, &visit).await?)
+    file(
+        Format::Json,
+        "detections",
+        COLUMNS,
+        &all(&site, &visit).await?,
+    )
 }
 
 async fn all(site: &Site, visit: &Visit) -> Result<Page<Detection>, Refusal> {
@@ -149,10 +159,7 @@ async fn confirm(site: &Site, visit: &Visit, chosen: &[DetectionId], back: &str)
     let frame = visit.frame(site, Room::Detections).await?;
     let n = u64::try_from(chosen.len()).unwrap_or(u64::MAX);
     let devices = u64::try_from(on.len()).unwrap_or(u64::MAX);
-    let mut fields = vec![
-        ("do", "quarantine".to_owned()),
-        ("back", back.to_owned()),
-    ];
+    let mut fields = vec![("do", "quarantine".to_owned()), ("back", back.to_owned())];
     fields.extend(chosen.iter().map(|id| ("id", id.to_string())));
     page(&ConfirmPage {
         title: frame.count("detections.quarantine_title", n),

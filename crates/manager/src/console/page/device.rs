@@ -49,7 +49,9 @@ pub(in crate::console) async fn show(
     let scans = super::or_missing(scans, &mut missing, frame.t("device.scans"));
     let events = events::latest(&site, &by, device.id, EVENTS).await;
     let events = super::or_missing(events, &mut missing, frame.t("device.timeline"));
-    let groups = groups::list(&site, &by, Some(MAX_GROUPS), None).await?.items;
+    let groups = groups::list(&site, &by, Some(MAX_GROUPS), None)
+        .await?
+        .items;
     page(&DevicePage::new(
         frame,
         device,
@@ -85,7 +87,11 @@ pub(in crate::console) async fn check_in(
 ) -> Answer {
     let id: DeviceId = visit.id(&id)?;
     let told = devices::ask(&site, &visit.permit()?, id)?;
-    let said = if told { "check_in_asked" } else { "not_connected" };
+    let said = if told {
+        "check_in_asked"
+    } else {
+        "not_connected"
+    };
     Ok(see_said(&format!("/devices/{id}"), said))
 }
 

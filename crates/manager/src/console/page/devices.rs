@@ -19,7 +19,14 @@ use crate::refusal::Refusal;
 use crate::site::Site;
 
 /// Columns that come first in CSV.
-const COLUMNS: &[&str] = &["id", "hostname", "group_name", "standing", "connected", "last_seen"];
+const COLUMNS: &[&str] = &[
+    "id",
+    "hostname",
+    "group_name",
+    "standing",
+    "connected",
+    "last_seen",
+];
 
 /// The most groups that the filter offers.
 const MAX_GROUPS: u32 = 500;
@@ -29,7 +36,9 @@ pub(in crate::console) async fn list(State(site): State<Arc<Site>>, visit: Visit
     let mut filter = filter(visit.address())?;
     filter.cursor = super::text(visit.address(), "cursor");
     let devices = devices::list(&site, &by, &filter).await?;
-    let groups = groups::list(&site, &by, Some(MAX_GROUPS), None).await?.items;
+    let groups = groups::list(&site, &by, Some(MAX_GROUPS), None)
+        .await?
+        .items;
     let frame = visit.frame(&site, Room::Devices).await?;
     page(&DevicesPage::new(
         frame,

@@ -18,7 +18,15 @@ use crate::refusal::Refusal;
 use crate::site::Site;
 use crate::{enrolment, groups};
 
-const COLUMNS: &[&str] = &["id", "name", "group_name", "uses", "max_uses", "expires", "revoked"];
+const COLUMNS: &[&str] = &[
+    "id",
+    "name",
+    "group_name",
+    "uses",
+    "max_uses",
+    "expires",
+    "revoked",
+];
 const MAX_GROUPS: u32 = 500;
 
 pub(in crate::console) async fn list(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
@@ -78,11 +86,21 @@ async fn show(
 }
 
 pub(in crate::console) async fn csv(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
-    file(Format::Csv, "enrolment-tokens", COLUMNS, &all(&site, &visit).await?)
+    file(
+        Format::Csv,
+        "enrolment-tokens",
+        COLUMNS,
+        &all(&site, &visit).await?,
+    )
 }
 
 pub(in crate::console) async fn json(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
-    file(Format::Json, "enrolment-tokens", COLUMNS, &all(&site, &visit).await?)
+    file(
+        Format::Json,
+        "enrolment-tokens",
+        COLUMNS,
+        &all(&site, &visit).await?,
+    )
 }
 
 async fn all(site: &Site, visit: &Visit) -> Result<Page<EnrolmentTokenInfo>, Refusal> {

@@ -54,7 +54,9 @@ async fn show(site: &Site, visit: &Visit, wrong: Option<String>) -> Answer {
         address: address.clone(),
         tab: "groups",
         page: groups::list(site, &by, None, address.wanted("cursor")).await?,
-        policies: policies::list(site, &by, Some(MAX_POLICIES), None).await?.items,
+        policies: policies::list(site, &by, Some(MAX_POLICIES), None)
+            .await?
+            .items,
         wrong,
     };
     page_with(status, &view)

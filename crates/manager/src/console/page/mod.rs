@@ -49,14 +49,14 @@ fn choice<T: DeserializeOwned>(address: &Address, name: &str) -> Option<T> {
 }
 
 /// A part of a page that could not be read is named instead of failing the whole page.
-fn or_missing<T>(
-    read: Result<T, Refusal>,
-    missing: &mut Vec<String>,
-    name: &str,
-) -> Option<T> {
+fn or_missing<T>(read: Result<T, Refusal>, missing: &mut Vec<String>, name: &str) -> Option<T> {
     read.map_err(|refusal| {
         let problem = refusal.into_problem();
-        tracing::warn!(part = name, detail = problem.detail, "a part of a page is missing");
+        tracing::warn!(
+            part = name,
+            detail = problem.detail,
+            "a part of a page is missing"
+        );
         missing.push(name.to_owned());
     })
     .ok()

@@ -15,7 +15,15 @@ use crate::refusal::Refusal;
 use crate::site::Site;
 use crate::{cloud, network};
 
-const COLUMNS: &[&str] = &["id", "from", "to", "transport", "port", "listening", "purpose"];
+const COLUMNS: &[&str] = &[
+    "id",
+    "from",
+    "to",
+    "transport",
+    "port",
+    "listening",
+    "purpose",
+];
 
 pub(in crate::console) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
     let by = visit.permit()?;

@@ -138,7 +138,12 @@ pub(in crate::console) async fn csv(State(site): State<Arc<Site>>, visit: Visit)
 }
 
 pub(in crate::console) async fn json(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
-    file(Format::Json, "policies", COLUMNS, &all(&site, &visit).await?)
+    file(
+        Format::Json,
+        "policies",
+        COLUMNS,
+        &all(&site, &visit).await?,
+    )
 }
 
 async fn all(site: &Site, visit: &Visit) -> Result<Page<NamedPolicy>, Refusal> {

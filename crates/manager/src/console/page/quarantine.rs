@@ -17,7 +17,14 @@ use crate::detections::{self, QuarantineFilter};
 use crate::refusal::Refusal;
 use crate::site::Site;
 
-const COLUMNS: &[&str] = &["id", "quarantined", "hostname", "path", "file", "hashes.sha256"];
+const COLUMNS: &[&str] = &[
+    "id",
+    "quarantined",
+    "hostname",
+    "path",
+    "file",
+    "hashes.sha256",
+];
 
 pub(in crate::console) async fn list(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
     let address = visit.address();
@@ -53,11 +60,21 @@ pub(in crate::console) async fn restore(
 }
 
 pub(in crate::console) async fn csv(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
-    file(Format::Csv, "quarantine", COLUMNS, &all(&site, &visit).await?)
+    file(
+        Format::Csv,
+        "quarantine",
+        COLUMNS,
+        &all(&site, &visit).await?,
+    )
 }
 
 pub(in crate::console) async fn json(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
-    file(Format::Json, "quarantine", COLUMNS, &all(&site, &visit).await?)
+    file(
+        Format::Json,
+        "quarantine",
+        COLUMNS,
+        &all(&site, &visit).await?,
+    )
 }
 
 async fn all(site: &Site, visit: &Visit) -> Result<Page<Quarantined>, Refusal> {

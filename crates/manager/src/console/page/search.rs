@@ -20,7 +20,13 @@ const ROWS: u32 = 10;
 pub(in crate::console) async fn show(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
     let by = visit.permit()?;
     let frame = visit.frame(&site, Room::Elsewhere).await?;
-    let query: String = visit.address().value("q").trim().chars().take(200).collect();
+    let query: String = visit
+        .address()
+        .value("q")
+        .trim()
+        .chars()
+        .take(200)
+        .collect();
     if query.is_empty() {
         return page(&SearchPage {
             sentence: frame.t("search.start").to_owned(),
@@ -48,7 +54,11 @@ pub(in crate::console) async fn show(State(site): State<Arc<Site>>, visit: Visit
     let mut flows = network::flows(&site, &by);
     flows.retain(|flow| flow.id.contains(&wanted) || flow.port.to_string() == wanted);
     let found = devices.total + detections.total + u64::try_from(flows.len()).unwrap_or(0);
-    let form = if found == 1 { "search.found.one" } else { "search.found.other" };
+    let form = if found == 1 {
+        "search.found.one"
+    } else {
+        "search.found.other"
+    };
     page(&SearchPage {
         sentence: frame.with(
             form,

@@ -49,8 +49,7 @@ impl DetectionPage {
             found_by: found_by(words, &detection.initiator),
             may_quarantine: detection.hashes.is_some()
                 && matches!(detection.file, FileState::InPlace | FileState::Restored),
-            may_restore: detection.quarantine.is_some()
-                && detection.file == FileState::Quarantined,
+            may_restore: detection.quarantine.is_some() && detection.file == FileState::Quarantined,
             raw: raw(&detection),
             frame,
             detection,

@@ -66,14 +66,18 @@ impl DetectionsPage {
         device_name: String,
     ) -> Self {
         Self {
-            sentence: frame.with(
-                "detections.sentence",
-                &[
-                    ("open", &frame.words.count("detections.open", counts.open)),
-                    ("day", &grouped(counts.open_last_day)),
-                    ("total", &grouped(counts.total)),
-                ],
-            ),
+            sentence: if counts.open == 0 {
+                frame.with1("detections.none_open", "total", grouped(counts.total))
+            } else {
+                frame.with(
+                    "detections.sentence",
+                    &[
+                        ("open", &frame.words.count("detections.open", counts.open)),
+                        ("day", &grouped(counts.open_last_day)),
+                        ("total", &grouped(counts.total)),
+                    ],
+                )
+            },
             tab: "detections",
             frame,
             address,

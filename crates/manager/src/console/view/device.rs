@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use askama::Template;
+use model::event::{CommandOutcome, Remediation};
 use model::verdict::ScanTotals;
 use model::{DeviceId, Event, EventBody, Timestamp};
-use model::event::{CommandOutcome, Remediation};
 use proto::api::detection::Detection;
 use proto::api::device::{Device, DeviceStanding};
 use proto::api::group::Group;
@@ -136,7 +136,11 @@ fn skew(words: &Words, device: &Device) -> Option<String> {
     if off < Duration::from_secs(2) {
         return Some(words.t("device.clock_right").to_owned());
     }
-    let key = if millis > 0 { "device.clock_fast" } else { "device.clock_slow" };
+    let key = if millis > 0 {
+        "device.clock_fast"
+    } else {
+        "device.clock_slow"
+    };
     Some(words.with(key, &[("span", &moment::span(words, off))]))
 }
 
@@ -159,7 +163,10 @@ fn happening(words: &Words, event: &Event) -> Happening {
             Meaning::Critical,
             words.with(
                 "event.found",
-                &[("rule", &matches.first().map_or("—", |found| found.rule.as_str()))],
+                &[(
+                    "rule",
+                    &matches.first().map_or("—", |found| found.rule.as_str()),
+                )],
             ),
             path.to_string(),
         ),

@@ -162,12 +162,42 @@ fn detail(words: &Words, overview: &Overview, now: Timestamp) -> String {
 fn shares(overview: &Overview) -> Vec<Share> {
     let devices = &overview.devices;
     let counts = [
-        (Meaning::Good, "device.protected", protected(overview), "/devices?standing=approved"),
-        (Meaning::Critical, "device.unprotected", devices.critical, "/devices?critical=true"),
-        (Meaning::Warning, "device.silent", devices.silent, "/devices?silent=true"),
-        (Meaning::Warning, "device.awaiting", devices.awaiting_approval, "/devices?standing=awaiting_approval"),
-        (Meaning::Critical, "device.suspended", devices.suspended, "/devices?standing=suspended"),
-        (Meaning::Neutral, "device.revoked", devices.revoked, "/devices?standing=revoked"),
+        (
+            Meaning::Good,
+            "device.protected",
+            protected(overview),
+            "/devices?standing=approved",
+        ),
+        (
+            Meaning::Critical,
+            "device.unprotected",
+            devices.critical,
+            "/devices?critical=true",
+        ),
+        (
+            Meaning::Warning,
+            "device.silent",
+            devices.silent,
+            "/devices?silent=true",
+        ),
+        (
+            Meaning::Warning,
+            "device.awaiting",
+            devices.awaiting_approval,
+            "/devices?standing=awaiting_approval",
+        ),
+        (
+            Meaning::Critical,
+            "device.suspended",
+            devices.suspended,
+            "/devices?standing=suspended",
+        ),
+        (
+            Meaning::Neutral,
+            "device.revoked",
+            devices.revoked,
+            "/devices?standing=revoked",
+        ),
     ];
     let sum: u64 = counts.iter().map(|(_, _, count, _)| *count).sum();
     let mut x = 0;
@@ -219,14 +249,77 @@ fn needs(words: &Words, overview: &Overview) -> Vec<Need> {
         }
     };
     let without = u64::from(overview.definitions.is_none() && devices.total > 0);
-    add(without, Meaning::Critical, "need.definitions", "need.definitions_do", "need.open", "/definitions");
-    add(overview.detections.open, Meaning::Critical, "need.detections", "need.detections_do", "need.triage", "/detections?triage=open");
-    add(devices.critical, Meaning::Critical, "need.critical", "need.critical_do", "need.open", "/devices?critical=true");
-    add(devices.suspended, Meaning::Critical, "need.suspended", "need.suspended_do", "need.open", "/devices?standing=suspended");
-    add(devices.awaiting_approval, Meaning::Warning, "need.awaiting", "need.awaiting_do", "need.review", "/devices?standing=awaiting_approval");
-    add(devices.silent, Meaning::Warning, "need.silent", "need.silent_do", "need.open", "/devices?silent=true");
-    add(overview.devices_with_older_definitions, Meaning::Warning, "need.older", "need.older_do", "need.open", "/definitions");
-    add(overview.detections.in_progress, Meaning::Informative, "need.in_progress", "need.in_progress_do", "need.open", "/detections?triage=in_progress");
-    add(overview.events_lost, Meaning::Informative, "need.lost", "need.lost_do", "need.open", "/devices");
+    add(
+        without,
+        Meaning::Critical,
+        "need.definitions",
+        "need.definitions_do",
+        "need.open",
+        "/definitions",
+    );
+    add(
+        overview.detections.open,
+        Meaning::Critical,
+        "need.detections",
+        "need.detections_do",
+        "need.triage",
+        "/detections?triage=open",
+    );
+    add(
+        devices.critical,
+        Meaning::Critical,
+        "need.critical",
+        "need.critical_do",
+        "need.open",
+        "/devices?critical=true",
+    );
+    add(
+        devices.suspended,
+        Meaning::Critical,
+        "need.suspended",
+        "need.suspended_do",
+        "need.open",
+        "/devices?standing=suspended",
+    );
+    add(
+        devices.awaiting_approval,
+        Meaning::Warning,
+        "need.awaiting",
+        "need.awaiting_do",
+        "need.review",
+        "/devices?standing=awaiting_approval",
+    );
+    add(
+        devices.silent,
+        Meaning::Warning,
+        "need.silent",
+        "need.silent_do",
+        "need.open",
+        "/devices?silent=true",
+    );
+    add(
+        overview.devices_with_older_definitions,
+        Meaning::Warning,
+        "need.older",
+        "need.older_do",
+        "need.open",
+        "/definitions",
+    );
+    add(
+        overview.detections.in_progress,
+        Meaning::Informative,
+        "need.in_progress",
+        "need.in_progress_do",
+        "need.open",
+        "/detections?triage=in_progress",
+    );
+    add(
+        overview.events_lost,
+        Meaning::Informative,
+        "need.lost",
+        "need.lost_do",
+        "need.open",
+        "/devices",
+    );
     needs
 }

@@ -1,0 +1,175 @@
+//! `cargo xtask bench`: speed and size of the released programs, measured from outside.
+//!
+//! Each part starts what it needs in a folder of its own, writes its figures to
+//! build/bench/PART.json and puts them into docs/benchmarks.md. The parts are
+//! `start.rs`, `idle.rs`, `load.rs` and `scan.rs`; what they stand on is in
+//! `system.rs` (the programs) and `process.rs` (what /proc says of them).
+
+mod conditions;
+mod figure;
+mod idle;
+mod load;
+mod process;
+mod report;
+mod scan;
+mod start;
+mod system;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+
+use crate::test::{Built, Environment, Scratch};
+use crate::workspace::Workspace;
+use conditions::Conditions;
+use figure::Figure;
+use report::Results;
+
+const PROGRAMS: [&str; 3] = ["garrison", "garrison-agent", "garrison-sim"];
+
+/// One group of figures that can be taken alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Start,
+    Idle,
+    Load,
+    Scan,
+}
+
+impl Part {
+    const ALL: [Part; 4] = [Part::Start, Part::Idle, Part::Load, Part::Scan];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Part::Start => "start",
+            Part::Idle => "idle",
+            Part::Load => "load",
+            Part::Scan => "scan",
+        }
+    }
+
+    fn choose(names: &[&str]) -> anyhow::Result<Vec<Part>> {
+        if names.is_empty() {
+            return Ok(Part::ALL.to_vec());
+        }
+        names
+            .iter()
+            .map(|name| {
+                Part::ALL
+                    .into_iter()
+                    .find(|part| part.name() == *name)
+                    .with_context(|| format!("expected start, idle, load or scan, got {name:?}"))
+            })
+            .collect()
+    }
+
+    fn measure(self, bench: &Bench) -> anyhow::Result<Vec<Figure>> {
+        match self {
+            Part::Start => start::measure(bench),
+            Part::Idle => idle::measure(bench),
+            Part::Load => load::measure(bench),
+            Part::Scan => scan::measure(bench),
+        }
+    }
+}
+
+/// What every part works with.
+struct Bench {
+    environment: Environment,
+    /// Reports and logs that stay: build/bench.
+    folder: PathBuf,
+}
+
+pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> anyhow::Result<ExitCode> {
+    let (names, as_built) = match names {
+        ["--as-built", rest @ ..] => (rest, true),
+        _ => (names, false),
+    };
+    let parts = Part::choose(names)?;
+    if !as_built {
+        build(workspace)?;
+    }
+    let programs = workspace.metadata()?.target_directory.join("debug");
+    let programs = programs.into_std_path_buf();
+    let folder = workspace.build_folder().join("bench");
+    let logs = folder.join("logs");
+    std::fs::create_dir_all(&logs).with_context(|| logs.display().to_string())?;
+    let mut failed = 0;
+    for part in parts {
+        println!("== {}", part.name());
+        match measure(workspace, part, &programs, &folder, &logs) {
+            Ok(results) => results.save(&folder)?,
+            Err(error) => {
+                failed += 1;
+                println!(
+                    "FAIL  {}: {error:#} (logs: {})",
+                    part.name(),
+                    logs.display()
+                );
+            }
+        }
+    }
+    report::write(&workspace.root.join("docs/benchmarks.md"), &folder)?;
+    if failed > 0 {
+        bail!("{failed} parts could not be measured; their old figures stand");
+    }
+    println!("docs/benchmarks.md holds the new figures.");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn measure(
+    workspace: &Workspace,
+    part: Part,
+    programs: &Path,
+    folder: &Path,
+    logs: &Path,
+) -> anyhow::Result<Results> {
+    // Its end, however it comes about, is the end of all that the part started.
+    let scratch = Scratch::create()?;
+    let built = Built {
+        executables: Vec::new(),
+        programs: Vec::new(),
+        program_folder: programs.to_path_buf(),
+    };
+    let bench = Bench {
+        environment: Environment::of(workspace, &built, &scratch, logs),
+        folder: folder.to_path_buf(),
+    };
+    let conditions = Conditions::await_quiet(workspace)?;
+    let figures = part.measure(&bench)?;
+    Ok(Results {
+        part: part.name().to_owned(),
+        conditions,
+        figures,
+    })
+}
+
+/// Builds the programs as they are released.
+fn build(workspace: &Workspace) -> anyhow::Result<()> {
+    let mut command = workspace.cargo();
+    command.args(["build", "--release", "--locked"]);
+    for program in PROGRAMS {
+        command.args(["--package", program]);
+    }
+    if !command.status().context("cargo build")?.success() {
+        bail!("the build failed; cargo's messages stand above");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_taken_by_name_and_all_of_them_without_one() {
+        assert_eq!(Part::choose(&[]).unwrap(), Part::ALL);
+        assert_eq!(Part::choose(&["load"]).unwrap(), [Part::Load]);
+        let error = Part::choose(&["laod"]).unwrap_err().to_string();
+        assert!(
+            error.contains("expected start, idle, load or scan"),
+            "{error}"
+        );
+    }
+}
