@@ -90,7 +90,7 @@ pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> anyhow::Result<ExitC
     if !as_built {
         build(workspace)?;
     }
-    let programs = workspace.metadata()?.target_directory.join("debug");
+    let programs = workspace.metadata()?.target_directory.join("release");
     let programs = programs.into_std_path_buf();
     let folder = workspace.build_folder().join("bench");
     let logs = folder.join("logs");

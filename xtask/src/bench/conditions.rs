@@ -11,7 +11,7 @@ use crate::workspace::Workspace;
 /// A machine that is busier than this before a measurement disturbs it, in percent.
 const QUIET: f64 = 10.0;
 /// How long to wait for quiet; then the figures are taken all the same, and say so.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(3);
 
 /// The machine and the moment.

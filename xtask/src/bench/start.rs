@@ -8,7 +8,7 @@ use anyhow::Context;
 use super::Bench;
 use super::figure::Figure;
 
-const REPEATS: usize = 1;
+const REPEATS: usize = 5;
 /// From `garrison up` to the console's first answer, seconds.
 const CONSOLE_AIM: f64 = 3.0;
 

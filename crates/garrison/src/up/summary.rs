@@ -50,7 +50,7 @@ fn text(ready: &SystemReady, device: &Device, with_cloud: bool, to_terminal: boo
 
 fn headline(device: &Device) -> String {
     match device.standing {
-        DeviceStanding::Approved => format!("Garrison protects {}.", device.hostname),
+        DeviceStanding::Approved => format!("Garrison is up. {} is enrolled; files are scanned on demand.", device.hostname),
         DeviceStanding::AwaitingApproval => format!(
             "Garrison is up. {} awaits approval: garrison ctl devices approve {}",
             device.hostname, device.id
@@ -60,7 +60,7 @@ fn headline(device: &Device) -> String {
             device.hostname
         ),
         DeviceStanding::Revoked => format!(
-            "Garrison is up. {} was revoked and protects with what it has; move the folder agent away to enrol anew.",
+            "Garrison is up. {} was revoked and goes on with what it has; move the folder agent away to enrol anew.",
             device.hostname
         ),
     }
