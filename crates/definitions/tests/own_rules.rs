@@ -11,17 +11,15 @@
 mod setup;
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use definitions::{Source, load};
 use model::Maturity;
 use scan::Definitions;
-use setup::{gzip, open, scan, zip};
+use setup::{gzip, open, own_content, scan, zip};
 
 fn content() -> Vec<Source> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../definitions");
-    load(&[folder]).unwrap()
+    load(&[own_content()]).unwrap()
 }
 
 fn own() -> &'static Definitions {

@@ -92,9 +92,11 @@ impl Bench {
 }
 
 fn compile(signer: &SigningKey, revision: u64) -> Vec<u8> {
-    let sources =
-        definitions::load(&[Path::new(env!("CARGO_MANIFEST_DIR")).join("../../definitions")])
-            .unwrap();
+    let root = std::env::var_os("GARRISON_SOURCE_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."),
+        PathBuf::from,
+    );
+    let sources = definitions::load(&[root.join("definitions")]).unwrap();
     let sources: Vec<Source> = sources
         .into_iter()
         .filter(|source| source.name.contains("garrison-test"))

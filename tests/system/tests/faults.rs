@@ -87,8 +87,10 @@ fn a_port_that_cannot_be_had_is_named_with_what_to_do() {
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.contains("--ports auto"), "{text}");
     if is_root() {
-        assert!(text.contains("8443") && text.contains("taken"), "{text}");
-        assert!(text.contains(&std::process::id().to_string()), "{text}");
+        // Which one is not for this test to say: for a moment, a child that another test starts
+        // holds this process's listener too.
+        assert!(text.contains("8443"), "{text}");
+        assert!(text.contains("taken by process"), "{text}");
     } else {
         assert!(text.contains("443") && text.contains("root"), "{text}");
     }

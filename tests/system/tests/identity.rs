@@ -12,12 +12,17 @@ use std::process::Command;
 
 use proto::EnrolmentToken;
 use serde_json::Value;
+use system_tests::skip::skip;
 use system_tests::system::{LIMIT, Place, said};
 use system_tests::wait::{Seen, until};
 use system_tests::{Launch, Lifeline, Running, places};
 
 /// An agent beside the one that `up` keeps.
 fn agent(place: &Place, name: &str, token: Option<&Path>) -> Running {
+    agent_launch(place, name, token).start().unwrap()
+}
+
+fn agent_launch(place: &Place, name: &str, token: Option<&Path>) -> Launch {
     let program = places::program("garrison-agent").unwrap();
     let data = place.path().join(name);
     let mut launch = Launch::new(program, place.path().join(format!("{name}.log")))
@@ -26,7 +31,7 @@ fn agent(place: &Place, name: &str, token: Option<&Path>) -> Running {
     if let Some(token) = token {
         launch = launch.arguments(["--token-file", token.to_str().unwrap()]);
     }
-    launch.start().unwrap()
+    launch
 }
 
 fn token(place: &Place, name: &str, more: &[&str]) -> PathBuf {
@@ -241,5 +246,59 @@ fn a_token_that_lets_nobody_in_says_why_and_what_to_do() {
     // Nothing of all that became a device.
     let devices = place.items(&["devices", "list"]).unwrap();
     assert_eq!(devices.len(), 2, "{devices:#?}");
+    system.stop().unwrap();
+}
+
+/// The library that tells a program another time; Debian's package faketime brings it.
+fn fake_clock() -> Option<PathBuf> {
+    let libraries = std::fs::read_dir("/usr/lib").ok()?;
+    libraries
+        .flatten()
+        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|library| library.is_file())
+}
+
+#[test]
+fn a_clock_that_is_an_hour_off_is_said_and_stops_nothing() {
+    let Some(library) = fake_clock() else {
+        return skip(
+            "a_clock_that_is_an_hour_off_is_said_and_stops_nothing",
+            "libfaketime is missing (package faketime)",
+        );
+    };
+    let place = Place::new().unwrap();
+    let system = place.start().unwrap();
+    for (name, offset, skew) in [
+        ("ahead", "+3600s", 3_600_000_i64),
+        ("behind", "-3600s", -3_600_000),
+    ] {
+        let file = token(&place, name, &[]);
+        let running = agent_launch(&place, name, Some(&file))
+            .environment("LD_PRELOAD", &library)
+            .environment("FAKETIME", offset)
+            .environment("DONT_FAKE_MONOTONIC", "1")
+            .start()
+            .unwrap();
+        let data = place.path().join(name);
+        until("the clock is said to be off", LIMIT, || {
+            place.garrison_agent(["check-in", "--data", data.to_str().unwrap()])?;
+            let devices = place.items(&["devices", "list"])?;
+            let told = devices.iter().any(|device| {
+                let off = device["clock_skew_ms"].as_i64().unwrap_or(0);
+                let issues = device["state"]["issues"].to_string();
+                (off - skew).abs() < 60_000
+                    && issues.contains("clock_skew")
+                    && device["connected"] == true
+                    && device["up_to_date"] == true
+            });
+            Ok(if told {
+                Seen::Yes(())
+            } else {
+                Seen::NotYet(format!("{devices:#?}\n{}", running.log()))
+            })
+        })
+        .unwrap();
+        drop(running);
+    }
     system.stop().unwrap();
 }

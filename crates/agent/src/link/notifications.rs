@@ -33,6 +33,11 @@ pub(super) fn spawn(
             };
             if let Err(error) = ended {
                 tracing::debug!("notification stream: {error}");
+                if let LinkError::Refused(_) = error {
+                    // Revoked or suspended: the check-in knows what to do about it, and should
+                    // not wait for its turn.
+                    core.wake.notify_one();
+                }
             }
             let wait = backoff.wait(random());
             tokio::select! {

@@ -125,3 +125,13 @@ pub(crate) fn tar(members: &[(&[u8], &[u8])]) -> Vec<u8> {
     }
     tar.into_inner().unwrap()
 }
+
+/// The content of this repository; the runner says where it is for users who can't read the
+/// checkout.
+pub(crate) fn own_content() -> std::path::PathBuf {
+    let root = std::env::var_os("GARRISON_SOURCE_DIR").map_or_else(
+        || std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."),
+        std::path::PathBuf::from,
+    );
+    root.join("definitions")
+}

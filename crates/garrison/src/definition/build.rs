@@ -24,7 +24,15 @@ pub(super) fn run(
     let revision = DefinitionRevision(revision.unwrap_or(now));
     let key = match key {
         Some(path) => key::named(&path)?,
-        None => key::own(&key::own_folder()?)?,
+        None => {
+            let folder = key::own_folder()?;
+            let is_new = !key::exists(&folder);
+            let key = key::own(&folder)?;
+            if is_new {
+                eprintln!("made your build key in {}", folder.display());
+            }
+            key
+        }
     };
     let mut shown = Shown::new();
     let built = definitions::build(&sources, revision, &mut |progress| shown.tell(progress));

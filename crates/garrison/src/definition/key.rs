@@ -36,6 +36,11 @@ pub(crate) fn own_folder() -> anyhow::Result<PathBuf> {
         })
 }
 
+/// Whether a folder has a key.
+pub(crate) fn exists(folder: &Path) -> bool {
+    folder.join(PRIVATE).exists()
+}
+
 /// The key in a folder, made if it isn't there yet.
 ///
 /// # Errors
@@ -51,7 +56,7 @@ pub(crate) fn own(folder: &Path) -> anyhow::Result<SigningKey> {
             let public = folder.join(PUBLIC);
             std::fs::write(&public, format!("{}\n", key.public_key()))
                 .with_context(|| public.display().to_string())?;
-            tracing::info!(
+            tracing::debug!(
                 "made the build key {} (public: {})",
                 path.display(),
                 key.public_key()

@@ -7,6 +7,7 @@
 mod child;
 mod definitions;
 mod enrolment;
+mod first_scan;
 mod log_file;
 pub(crate) mod ready;
 mod start;

@@ -10,7 +10,7 @@ use flows::{GarrisonFlow, PortProfile};
 use super::child::{Child, FirstEnd, Plan, beside_own};
 use super::definitions::Sources;
 use super::ready::{self, Addresses, ServiceReady, SystemReady};
-use super::{System, definitions, enrolment, log_file, summary};
+use super::{System, definitions, enrolment, first_scan, log_file, summary};
 use crate::api::Api;
 use crate::cli::UpArguments;
 
@@ -87,9 +87,16 @@ pub(super) async fn start(
     if let Some(agent) = &system.agent {
         agent.confirm();
     }
+    let mut first_scan = None;
     if let Some(token) = token {
         // Used up; what is left of it says nothing.
         let _ = std::fs::remove_file(token);
+        first_scan = first_scan::request(&api, device.id)
+            .await
+            .unwrap_or_else(|error| {
+                tracing::warn!("the first scan was not begun: {error:#}");
+                None
+            });
     }
 
     let mut by_flow = manager.addresses.clone();
@@ -110,7 +117,8 @@ pub(super) async fn start(
     if let Some(path) = &arguments.ready_file {
         ready.write(path)?;
     }
-    if let Err(error) = summary::print(&ready, &device, system.cloud.is_some()) {
+    if let Err(error) = summary::print(&ready, &device, system.cloud.is_some(), first_scan.as_ref())
+    {
         tracing::debug!("nobody reads the summary: {error}");
     }
     Ok(ready)

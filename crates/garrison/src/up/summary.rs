@@ -6,17 +6,29 @@ use std::path::Path;
 use flows::GarrisonFlow;
 use model::health::Severity;
 use proto::api::device::{Device, DeviceStanding};
+use proto::api::scan::Scan;
 
 use super::ready::SystemReady;
 use crate::output;
 
 /// Prints the summary.
-pub(super) fn print(ready: &SystemReady, device: &Device, with_cloud: bool) -> std::io::Result<()> {
+pub(super) fn print(
+    ready: &SystemReady,
+    device: &Device,
+    with_cloud: bool,
+    first_scan: Option<&Scan>,
+) -> std::io::Result<()> {
     let to_terminal = std::io::stdout().is_terminal();
-    output::text(text(ready, device, with_cloud, to_terminal))
+    output::text(text(ready, device, with_cloud, first_scan, to_terminal))
 }
 
-fn text(ready: &SystemReady, device: &Device, with_cloud: bool, to_terminal: bool) -> String {
+fn text(
+    ready: &SystemReady,
+    device: &Device,
+    with_cloud: bool,
+    first_scan: Option<&Scan>,
+    to_terminal: bool,
+) -> String {
     let mut lines = vec![String::new(), headline(device), String::new()];
     let mut fact = |name: &str, value: String| lines.push(format!("  {name:<13}{value}"));
     fact("Console", ready.addresses.console_url.clone());
@@ -36,6 +48,15 @@ fn text(ready: &SystemReady, device: &Device, with_cloud: bool, to_terminal: boo
     if !with_cloud {
         fact("Cloud", "left out (--no-cloud)".to_owned());
     }
+    if let Some(scan) = first_scan {
+        fact(
+            "First scan",
+            format!(
+                "{} places where things start by themselves: garrison ctl scan list",
+                scan.paths.len()
+            ),
+        );
+    }
     fact("Data", ready.data.display().to_string());
     for lack in lacks(device) {
         fact("Mind", lack);
@@ -50,7 +71,10 @@ fn text(ready: &SystemReady, device: &Device, with_cloud: bool, to_terminal: boo
 
 fn headline(device: &Device) -> String {
     match device.standing {
-        DeviceStanding::Approved => format!("Garrison is up. {} is enrolled; files are scanned on demand.", device.hostname),
+        DeviceStanding::Approved => format!(
+            "Garrison is up. {} is enrolled; files are scanned on demand.",
+            device.hostname
+        ),
         DeviceStanding::AwaitingApproval => format!(
             "Garrison is up. {} awaits approval: garrison ctl devices approve {}",
             device.hostname, device.id

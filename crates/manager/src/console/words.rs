@@ -138,7 +138,10 @@ mod tests {
     }
 
     fn sources() -> Vec<(String, String)> {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let root = std::env::var_os("GARRISON_SOURCE_DIR").map_or_else(
+            || Path::new(env!("CARGO_MANIFEST_DIR")).to_owned(),
+            |sources| Path::new(&sources).join("crates/manager"),
+        );
         let mut folders = vec![root.join("templates"), root.join("src/console")];
         let mut found = Vec::new();
         while let Some(folder) = folders.pop() {
