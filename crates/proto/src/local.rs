@@ -54,16 +54,24 @@ pub enum Request {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
-    Status { status: Box<AgentStatus> },
+    Status {
+        status: Box<AgentStatus>,
+    },
     Definitions {
         revision: DefinitionRevision,
         /// The public key that signed them: 64 hexadecimal digits.
         key: String,
     },
-    Quarantined { item: QuarantineItem },
-    Quarantine { items: Vec<QuarantineItem> },
+    Quarantined {
+        item: QuarantineItem,
+    },
+    Quarantine {
+        items: Vec<QuarantineItem>,
+    },
     Done,
-    Refused { reason: String },
+    Refused {
+        reason: String,
+    },
 }
 
 /// The agent as it sees itself.
