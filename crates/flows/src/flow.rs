@@ -212,6 +212,8 @@ pub enum DataClass {
     Administration,
     /// Passwords, sessions and tokens.
     Credentials,
+    /// How often which rule hit.
+    RuleCounts,
     /// Names that are looked up.
     HostNames,
 }

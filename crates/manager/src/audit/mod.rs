@@ -17,6 +17,12 @@ use crate::refusal::Refusal;
 use crate::site::Site;
 use crate::web::cursor::{self, Cursor};
 
+/// A number of things in a line's words.
+pub(crate) fn counted(number: usize, thing: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{number} {thing}{plural}")
+}
+
 /// A line to be added.
 #[derive(Debug, Clone)]
 pub(crate) struct Line(pub(crate) AuditLine);

@@ -96,8 +96,11 @@ pub async fn create(
         "enrolment_token.create",
         format!("enrolment token {}", info.id),
         format!(
-            "{:?}, group {:?}, {} uses, until {}",
-            info.name, info.group_name, info.max_uses, info.expires
+            "{:?}, group {:?}, {}, until {}",
+            info.name,
+            info.group_name,
+            audit::counted(info.max_uses as usize, "use"),
+            info.expires
         ),
     );
     let stored = info.clone();

@@ -112,7 +112,11 @@ pub async fn create(site: &Site, by: &Permit<Operator>, new: NewScan) -> Result<
         by,
         "scan.create",
         format!("scan {id}"),
-        format!("{} devices, {} paths", devices.len(), new.paths.len()),
+        format!(
+            "{}, {}",
+            audit::counted(devices.len(), "device"),
+            audit::counted(new.paths.len(), "path")
+        ),
     );
     let requested_by = by.name.clone();
     let paths = new.paths;
