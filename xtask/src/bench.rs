@@ -22,7 +22,7 @@ use anyhow::{Context, bail};
 
 use crate::test::{Built, Environment, Scratch};
 use crate::workspace::Workspace;
-use conditions::Conditions;
+use conditions::{Conditions, Programs};
 use figure::Figure;
 use report::Results;
 
@@ -82,23 +82,28 @@ struct Bench {
 }
 
 pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> anyhow::Result<ExitCode> {
-    let (names, as_built) = match names {
-        ["--as-built", rest @ ..] => (rest, true),
-        _ => (names, false),
+    let (names, origin) = match names {
+        ["--as-built", rest @ ..] => (rest, Programs::Found),
+        _ => (names, Programs::BuiltNow),
     };
+    let document = workspace.root.join("docs/benchmarks.md");
+    let folder = workspace.build_folder().join("bench");
+    if names == ["--tables"] {
+        report::write(&document, &folder)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let parts = Part::choose(names)?;
-    if !as_built {
+    if origin == Programs::BuiltNow {
         build(workspace)?;
     }
     let programs = workspace.metadata()?.target_directory.join("release");
     let programs = programs.into_std_path_buf();
-    let folder = workspace.build_folder().join("bench");
     let logs = folder.join("logs");
     std::fs::create_dir_all(&logs).with_context(|| logs.display().to_string())?;
     let mut failed = 0;
     for part in parts {
         println!("== {}", part.name());
-        match measure(workspace, part, &programs, &folder, &logs) {
+        match measure(workspace, part, origin, &programs, &folder, &logs) {
             Ok(results) => results.save(&folder)?,
             Err(error) => {
                 failed += 1;
@@ -110,7 +115,7 @@ pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> anyhow::Result<ExitC
             }
         }
     }
-    report::write(&workspace.root.join("docs/benchmarks.md"), &folder)?;
+    report::write(&document, &folder)?;
     if failed > 0 {
         bail!("{failed} parts could not be measured; their old figures stand");
     }
@@ -121,6 +126,7 @@ pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> anyhow::Result<ExitC
 fn measure(
     workspace: &Workspace,
     part: Part,
+    origin: Programs,
     programs: &Path,
     folder: &Path,
     logs: &Path,
@@ -136,7 +142,7 @@ fn measure(
         environment: Environment::of(workspace, &built, &scratch, logs),
         folder: folder.to_path_buf(),
     };
-    let conditions = Conditions::await_quiet(workspace)?;
+    let conditions = Conditions::await_quiet(workspace, origin)?;
     let figures = part.measure(&bench)?;
     Ok(Results {
         part: part.name().to_owned(),

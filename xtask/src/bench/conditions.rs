@@ -14,6 +14,14 @@ const QUIET: f64 = 10.0;
 const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_secs(3);
 
+/// Where the measured programs come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Programs {
+    BuiltNow,
+    /// They lay in the target folder, and may be older than the commit.
+    Found,
+}
+
 /// The machine and the moment.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Conditions {
@@ -30,7 +38,10 @@ pub(super) struct Conditions {
 
 impl Conditions {
     /// Waits a while for a quiet machine, and describes it.
-    pub(super) fn await_quiet(workspace: &Workspace) -> anyhow::Result<Conditions> {
+    pub(super) fn await_quiet(
+        workspace: &Workspace,
+        programs: Programs,
+    ) -> anyhow::Result<Conditions> {
         let until = Instant::now() + PATIENCE;
         let mut busy_before = busy()?;
         while busy_before > QUIET && Instant::now() < until {
@@ -40,7 +51,10 @@ impl Conditions {
         let processor = read("/proc/cpuinfo")?;
         Ok(Conditions {
             date: said_by(workspace, "date", &["-u", "+%Y-%m-%d %H:%M UTC"])?,
-            commit: commit(workspace)?,
+            commit: match programs {
+                Programs::BuiltNow => commit(workspace)?,
+                Programs::Found => format!("{} or a little before", commit(workspace)?),
+            },
             processor: field(&processor, "model name").unwrap_or_else(|| "unknown".to_owned()),
             cores: std::thread::available_parallelism()?.get(),
             memory_mib: field(&memory, "MemTotal")

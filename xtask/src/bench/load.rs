@@ -6,7 +6,7 @@ use anyhow::{Context, ensure};
 use serde_json::Value;
 
 use super::Bench;
-use super::figure::Figure;
+use super::figure::{Figure, number};
 use super::process::{Memory, cpu_of_family};
 use super::system::Running;
 
@@ -140,34 +140,37 @@ fn values(reports: &[Value], pointer: &str) -> anyhow::Result<Vec<f64>> {
         .collect()
 }
 
-/// What every agent does once: enrol, and connect in each run.
+/// What every agent does once: shown for the run in which the agents enrolled.
 fn once(scenario: &Scenario, reports: &[Value]) -> anyhow::Result<Vec<Figure>> {
-    let agents = scenario.agents;
+    let enrolled = values(reports, "/enrolment/done")?;
+    // Identities are kept from run to run: most runs enrol nobody.
+    let Some(first) = enrolled.iter().position(|done| *done > 0.0) else {
+        return Ok(Vec::new());
+    };
+    let (agents, report) = (
+        scenario.agents,
+        reports.get(first..=first).unwrap_or_default(),
+    );
     let mut figures = Vec::new();
     for (phase, what) in [
         ("enrolment", "enrol"),
         ("connecting", "connect and check in"),
     ] {
-        let done = values(reports, &format!("/{phase}/done"))?;
-        // Identities are kept from run to run: most enrol nobody.
-        let busy: Vec<Value> = reports
-            .iter()
-            .zip(done)
-            .filter(|(_, done)| *done >= 100.0)
-            .map(|(report, _)| report.clone())
-            .collect();
-        if busy.is_empty() || scenario.events != "0" {
-            continue;
-        }
         figures.push(Figure::new(
-            format!("up to {agents} agents {what}, {CONCURRENCY} at a time"),
+            format!(
+                "up to {} agents {what}, {CONCURRENCY} at a time",
+                number(agents.into())
+            ),
             "/s",
-            values(&busy, &format!("/{phase}/per_second"))?,
+            values(report, &format!("/{phase}/per_second"))?,
         ));
         figures.push(Figure::new(
-            format!("up to {agents} agents {what}: manager's CPU for each"),
+            format!(
+                "up to {} agents {what}: manager's CPU for each",
+                number(agents.into())
+            ),
             "ms",
-            values(&busy, &format!("/{phase}/manager_cpu_ms_each"))?,
+            values(report, &format!("/{phase}/manager_cpu_ms_each"))?,
         ));
     }
     Ok(figures)
@@ -223,5 +226,5 @@ fn errors(report: &Value) -> f64 {
         .into_iter()
         .flat_map(|kinds| kinds.values())
         .filter_map(|kind| kind.get("count")?.as_f64())
-        .sum()
+        .fold(0.0, std::ops::Add::add)
 }
