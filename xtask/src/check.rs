@@ -10,6 +10,7 @@ mod floors;
 mod graph;
 mod licences;
 mod manifests;
+mod papers;
 mod sources;
 mod spdx;
 
@@ -133,6 +134,10 @@ fn rules(workspace: &Workspace) -> anyhow::Result<Vec<Rule>> {
         rule(
             "files: no paths of one machine",
             sources::machine_paths(&sources, &sources::own_paths()),
+        ),
+        rule(
+            "papers: the tests that they name exist",
+            papers::named_tests(&sources),
         ),
     ])
 }
