@@ -1,10 +1,8 @@
 //! Many small writes in one transaction.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::Instant;
 
 use crate::database::{Database, Transaction, WriteFuture};
 use crate::error::StoreError;
@@ -14,14 +12,8 @@ pub const MAX_BATCH: usize = 256;
 /// The most items that wait; beyond it callers wait for room.
 pub const MAX_WAITING: usize = 4096;
 
-/// A transaction that begins sooner than this after the last one waits for company.
-const BUSY: Duration = Duration::from_millis(10);
-/// How long it waits: what a caller may lose when many write.
-const GATHER: Duration = Duration::from_millis(3);
-
-/// Stores one kind of item. While one transaction is under way, and a moment longer when the
-/// last one is just over, the items that come in gather for the next: a busy time costs few
-/// commits, and a quiet one no delay.
+/// Stores one kind of item. While one transaction is under way, the items that come in gather
+/// for the next, so that a busy moment costs few commits and a quiet one no delay.
 ///
 /// The task ends by itself when the last clone is dropped.
 pub struct GroupCommit<I> {
@@ -49,22 +41,12 @@ impl<I: Send + Sync + 'static> GroupCommit<I> {
         let (queue, mut waiting) = mpsc::channel(MAX_WAITING);
         tokio::spawn(async move {
             let mut batch = Vec::with_capacity(MAX_BATCH);
-            let mut ended: Option<Instant> = None;
             while waiting.recv_many(&mut batch, MAX_BATCH).await > 0 {
-                if ended.is_some_and(|ended| ended.elapsed() < BUSY) && batch.len() < MAX_BATCH {
-                    tokio::time::sleep(GATHER).await;
-                    while batch.len() < MAX_BATCH
-                        && let Ok(item) = waiting.try_recv()
-                    {
-                        batch.push(item);
-                    }
-                }
                 let (items, callers): (Vec<I>, Vec<_>) = batch.drain(..).unzip();
                 let result = write(&database, store, items).await.map_err(Arc::new);
                 for caller in callers {
                     let _ = oneshot::Sender::send(caller, result.clone());
                 }
-                ended = Some(Instant::now());
             }
         });
         Self { queue }
