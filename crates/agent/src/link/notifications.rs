@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use net::CancellationToken;
 use proto::agent::Notification;
+use proto::problem::ProblemKind;
 use tokio::task::JoinHandle;
 
 use super::backoff::{Backoff, random};
@@ -33,9 +34,12 @@ pub(super) fn spawn(
             };
             if let Err(error) = ended {
                 tracing::debug!("notification stream: {error}");
-                if let LinkError::Refused(_) = error {
-                    // Revoked or suspended: the check-in knows what to do about it, and should
-                    // not wait for its turn.
+                // The check-in knows what to do about these, and should not wait for its turn. A
+                // manager that is only busy gets no more requests for it.
+                if matches!(
+                    error.kind(),
+                    Some(ProblemKind::DeviceRevoked | ProblemKind::IdentitySuspended)
+                ) {
                     core.wake.notify_one();
                 }
             }
