@@ -10,6 +10,11 @@
 
 mod containers;
 mod definitions;
+#[allow(dead_code, reason = "byte patterns read what stands here")]
+mod executable;
+#[allow(dead_code, reason = "byte patterns read what stands here")]
+mod facts;
+mod file_type;
 mod key;
 mod kind;
 mod limits;
@@ -21,6 +26,8 @@ pub use definitions::layout;
 pub use definitions::revision::{RevisionError, accept_revision};
 pub use definitions::{Counts, Definitions, DefinitionsError};
 pub use definitions::{maturity_number, type_number};
+pub use facts::Target;
+pub use file_type::FileType;
 pub use key::{PublicKey, PublicKeyError, TrustedKeys};
 pub use kind::Kind;
 pub use limits::Limits;

@@ -10,6 +10,8 @@ use model::{Limit, Maturity, RuleMatch, Verdict};
 
 use crate::containers;
 use crate::definitions::{Algorithm, Definitions};
+use crate::facts::Facts;
+use crate::file_type::FileType;
 use crate::kind::Kind;
 use crate::limits::{Limits, MAX_DEPTH, MAX_NOTES};
 use crate::watch::Watch;
@@ -79,6 +81,7 @@ impl<'d> Scanner<'d> {
             held: 0,
             depth: 0,
             path: Vec::new(),
+            containers: Vec::new(),
             stopped: false,
             overfull: false,
             verdict: Verdict {
@@ -121,6 +124,8 @@ struct Run<'r, 'd> {
     held: u64,
     depth: u32,
     path: Vec<String>,
+    /// The types of the containers around what is looked at, outermost first.
+    containers: Vec<FileType>,
     /// Nothing more is read: a limit on the whole scan was reached.
     stopped: bool,
     /// Something was left out of the verdict's lists.
@@ -134,6 +139,7 @@ impl Run<'_, '_> {
             .verdict
             .scanned_bytes
             .saturating_add(bytes.len() as u64);
+        let facts = Facts::of(bytes);
         let mut digests = Digests::new(bytes);
         let mut found = Vec::new();
         if whole {
@@ -146,7 +152,7 @@ impl Run<'_, '_> {
         if self.depth == 0 && whole && !self.verdict.matches.is_empty() {
             self.verdict.hashes = Some(digests.all());
         }
-        let kind = Kind::of(bytes);
+        let kind = facts.kind;
         if self.stopped || !containers::is_container(kind, bytes) {
             return;
         }
@@ -155,7 +161,9 @@ impl Run<'_, '_> {
             return;
         }
         self.depth += 1;
+        self.containers.push(facts.file_type);
         containers::walk(kind, bytes, self);
+        self.containers.pop();
         self.depth -= 1;
         // What is inside decides, too, whether a person will ask for the file's own hashes.
         if self.depth == 0 && whole && !self.verdict.matches.is_empty() {
