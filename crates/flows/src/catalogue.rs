@@ -5,10 +5,16 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::flow::{Flow, Party, Transport};
+use crate::endpoint::Transport;
+use crate::flow::Flow;
 use crate::id::FlowId;
+use crate::origin::{Change, Source};
+use crate::party::{Component, Feature, Party, PartyId, Variable};
 use crate::profile::PortProfile;
+use crate::version::VersionRange;
 
+/// The catalogue whose rows sockets are bound and dialed from.
+const OWN: &str = "garrison";
 const GARRISON: &str = include_str!("../catalogue/garrison.toml");
 
 /// A catalogue of flows.
@@ -20,6 +26,21 @@ pub struct Catalogue {
     pub version: String,
     pub vendor: String,
     pub product: String,
+    /// Of the product, which the rows are about as a whole.
+    #[serde(default, skip_serializing_if = "VersionRange::is_all")]
+    pub product_versions: VersionRange,
+    #[serde(default, rename = "source", skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+    #[serde(default, rename = "variable", skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<Variable>,
+    #[serde(default, rename = "feature", skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<Feature>,
+    #[serde(default, rename = "component", skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<Component>,
+    #[serde(rename = "party")]
+    pub parties: Vec<Party>,
+    #[serde(default, rename = "change", skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     #[serde(rename = "flow")]
     pub flows: Vec<Flow>,
 }
@@ -33,17 +54,15 @@ pub enum CatalogueError {
     Duplicate(FlowId),
     #[error("flow {flow} has no {missing}")]
     Missing { flow: FlowId, missing: &'static str },
-    #[error("flow {flow}: port 0 is no port (profile {profile})")]
-    PortZero { flow: FlowId, profile: PortProfile },
     #[error(
         "flows {first} and {second} both want {transport} port {port} of {party} under the profile {profile}",
         transport = .transport.as_str(),
-        party = .party.as_str()
+        party = .party
     )]
     SamePort {
         first: FlowId,
         second: FlowId,
-        party: Party,
+        party: PartyId,
         transport: Transport,
         port: u16,
         profile: PortProfile,
@@ -91,27 +110,58 @@ impl Catalogue {
                 return Err(CatalogueError::Duplicate(flow.id.clone()));
             }
         }
+        if self.id.as_str() != OWN {
+            return Ok(());
+        }
+        self.check_own()
+    }
+
+    /// The end of that name.
+    #[must_use]
+    pub fn party(&self, id: &PartyId) -> Option<&Party> {
+        self.parties.iter().find(|party| party.id == *id)
+    }
+
+    /// Whether a process of the product listens at the flow's far end.
+    #[must_use]
+    pub fn has_own_listener(&self, flow: &Flow) -> bool {
+        self.party(&flow.to).is_some_and(|party| party.product)
+    }
+
+    /// What holds for rows that sockets come from.
+    fn check_own(&self) -> Result<(), CatalogueError> {
+        for flow in &self.flows {
+            let missing = if flow.breaks.is_empty() {
+                "row that says what breaks without it"
+            } else if self.has_own_listener(flow) && flow.tls.is_none() {
+                "TLS, though a process of ours listens"
+            } else if flow.port(PortProfile::Garrison).is_none() {
+                "single port"
+            } else {
+                continue;
+            };
+            return Err(CatalogueError::Missing {
+                flow: flow.id.clone(),
+                missing,
+            });
+        }
         PortProfile::ALL
             .into_iter()
             .try_for_each(|profile| self.check_ports(profile))
     }
 
     fn check_ports(&self, profile: PortProfile) -> Result<(), CatalogueError> {
-        let mut taken: HashMap<(Party, Transport, u16), &FlowId> = HashMap::new();
+        let mut taken: HashMap<(&PartyId, Transport, u16), &FlowId> = HashMap::new();
         for flow in &self.flows {
-            let port = flow.port(profile);
-            if port == 0 {
-                return Err(CatalogueError::PortZero {
-                    flow: flow.id.clone(),
-                    profile,
-                });
-            }
-            for &transport in &flow.transport {
-                if let Some(first) = taken.insert((flow.to, transport, port), &flow.id) {
+            let Some(port) = flow.port(profile) else {
+                continue;
+            };
+            for transport in flow.transports() {
+                if let Some(first) = taken.insert((&flow.to, transport, port), &flow.id) {
                     return Err(CatalogueError::SamePort {
                         first: first.clone(),
                         second: flow.id.clone(),
-                        party: flow.to,
+                        party: flow.to.clone(),
                         transport,
                         port,
                         profile,
@@ -124,16 +174,12 @@ impl Catalogue {
 }
 
 fn check_row(flow: &Flow) -> Result<(), CatalogueError> {
-    let missing = if flow.purpose.trim().is_empty() {
+    let missing = if flow.purpose.as_str().trim().is_empty() {
         "purpose"
     } else if flow.from.is_empty() {
         "party that dials (from)"
-    } else if flow.transport.is_empty() {
-        "transport"
-    } else if flow.breaks.is_empty() {
-        "row that says what breaks without it"
-    } else if flow.has_our_listener() && flow.tls.is_none() {
-        "TLS, though a process of ours listens"
+    } else if flow.endpoints.is_empty() {
+        "endpoint"
     } else {
         return Ok(());
     };
@@ -157,8 +203,13 @@ mod tests {
     #[test]
     fn profiles_give_the_declared_ports() {
         let ports = |profile| {
-            ["agent-channel", "console", "api", "manager-cloud", "dns"]
-                .map(|id| Catalogue::garrison().flow(id).unwrap().port(profile))
+            ["agent-channel", "console", "api", "manager-cloud", "dns"].map(|id| {
+                Catalogue::garrison()
+                    .flow(id)
+                    .unwrap()
+                    .port(profile)
+                    .unwrap()
+            })
         };
         assert_eq!(ports(PortProfile::Auto), [443, 8443, 8446, 443, 53]);
         assert_eq!(ports(PortProfile::Garrison), [443, 8443, 8446, 443, 53]);
@@ -178,15 +229,15 @@ mod tests {
 
     #[test]
     fn two_listeners_of_one_party_cannot_share_a_port() {
-        let error = altered("default = 8443", "default = 443");
+        let error = altered("ports = [\"8443\"]", "ports = [\"443\"]");
         assert!(
             matches!(
                 &error,
                 CatalogueError::SamePort {
                     port: 443,
-                    party: Party::Manager,
+                    party,
                     ..
-                }
+                } if party.as_str() == "manager"
             ),
             "{error}"
         );
@@ -203,14 +254,14 @@ mod tests {
 
     #[test]
     fn port_zero_is_refused() {
-        let error = altered("default = 8443", "default = 0");
-        assert!(matches!(error, CatalogueError::PortZero { .. }), "{error}");
+        let error = altered("ports = [\"8443\"]", "ports = [\"0\"]");
+        assert!(matches!(error, CatalogueError::Syntax(_)), "{error}");
     }
 
     #[test]
     fn a_listener_of_ours_has_tls() {
         let error = altered(
-            "[flow.tls]\nserver_identity = \"site-ca\"\nclient_certificate = \"optional\"\n",
+            "tls = { trust = \"site-ca\", pinned = \"yes\", inspection = \"forbidden\", client_certificate = \"optional\" }\n",
             "",
         );
         assert!(matches!(error, CatalogueError::Missing { .. }), "{error}");

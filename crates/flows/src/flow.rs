@@ -2,137 +2,198 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::endpoint::{Endpoint, PortRange, Transport};
 use crate::id::FlowId;
+use crate::origin::{Date, Fact};
+use crate::party::PartyId;
 use crate::profile::PortProfile;
+use crate::text::Text;
+use crate::tls::Tls;
+use crate::version::VersionRange;
 
 /// A flow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flow {
+    /// Never given to another flow, also when this one is gone.
     pub id: FlowId,
+    /// Earlier ids, and names under which people search.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub aliases: Vec<String>,
     /// One or two sentences for people.
-    pub purpose: String,
+    pub purpose: Text,
+    /// The product's part that it belongs to; one of the catalogue's components.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub component: Option<FlowId>,
+    /// The features that use it; the flow applies while one of them is on. Empty: it always does.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<FlowId>,
     /// Who opens the connection.
-    pub from: Vec<Party>,
+    pub from: Vec<PartyId>,
     /// Who listens.
-    pub to: Party,
-    pub transport: Vec<Transport>,
-    /// The protocol above the transport, in words.
-    pub protocol: String,
+    pub to: PartyId,
     pub direction: Direction,
+    /// The process that opens the connection.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub initiators: Vec<Process>,
+    /// The process that listens.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub listeners: Vec<Process>,
+    pub endpoints: Vec<Endpoint>,
+    /// The ports of the one who dials, where they are not any free ones.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source_ports: Vec<PortRange>,
+    /// Whether the site can choose the port, and where.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub configurable: Option<Configurable>,
     pub need: Need,
     /// Whether the listener is open (or the dialer may dial) unless configured otherwise.
+    #[serde(default = "yes")]
     pub default_on: bool,
-    pub data_classes: Vec<DataClass>,
+    #[serde(default, skip_serializing_if = "VersionRange::is_all")]
+    pub versions: VersionRange,
+    /// Regions of the service that it serves; empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub regions: Vec<String>,
+    /// Editions that have it (`on-premises`, `saas`, `hybrid`, …); empty: all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deployments: Vec<String>,
+    /// The day from which it is needed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub notes: Option<String>,
-    pub ports: Ports,
+    pub effective: Option<Date>,
+    /// Since when, or since which version, it is no longer used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retired: Option<Retired>,
     /// Absent where the flow is not inside TLS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tls: Option<Tls>,
+    /// The kinds of proxies that it can cross.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub proxies: Vec<ProxyKind>,
     /// What stops working when the flow is blocked.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub breaks: Vec<Break>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub data_classes: Vec<DataClass>,
+    /// What someone has to agree to before the data may leave.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub consent: Option<Text>,
+    /// Whose the host is as well: permitting it permits more than this product.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared_tenancy: Option<Text>,
+    /// The addresses behind the name change; a rule by address must follow the name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rotation: Option<Rotation>,
+    /// How a check finds out, beyond the connection, whether the right thing answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe: Option<Probe>,
+    /// Where each fact comes from, and how sure it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub facts: Vec<Fact>,
+    /// What a reader must know before trusting the row.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caveats: Vec<Text>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notes: Option<Text>,
+    /// In a vendor's catalogue: Garrison's flows that do the job, or why there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counterpart: Option<Counterpart>,
+    /// In Garrison's catalogue: the vendors' flows whose port numbers the profiles take.
+    #[serde(default, skip_serializing_if = "ProfilePorts::is_empty")]
+    pub profiles: ProfilePorts,
+}
+
+const fn yes() -> bool {
+    true
 }
 
 impl Flow {
-    /// The listener's port under a profile; `auto` prefers the catalogue's default.
+    /// The listener's port under a profile; `auto` prefers the catalogue's own. `None` where the
+    /// flow has no single port.
     #[must_use]
-    pub const fn port(&self, profile: PortProfile) -> u16 {
+    pub fn port(&self, profile: PortProfile) -> Option<u16> {
         match profile {
-            PortProfile::Auto | PortProfile::Garrison => self.ports.default,
-            PortProfile::Sep => self.ports.sep,
-            PortProfile::Sangfor => self.ports.sangfor,
+            PortProfile::Auto | PortProfile::Garrison => self.own_port(),
+            PortProfile::Sep => self.profiles.sep.or_else(|| self.own_port()),
+            PortProfile::Sangfor => self.profiles.sangfor.or_else(|| self.own_port()),
         }
     }
 
-    /// Whether a process of Garrison listens.
+    fn own_port(&self) -> Option<u16> {
+        let mut ports = self.endpoints.iter().flat_map(|endpoint| &endpoint.ports);
+        let first = ports.next()?.only()?;
+        ports
+            .all(|port| port.only() == Some(first))
+            .then_some(first)
+    }
+
+    /// The transports of its endpoints, each once.
     #[must_use]
-    pub const fn has_our_listener(&self) -> bool {
-        self.to.is_ours()
+    pub fn transports(&self) -> Vec<Transport> {
+        let mut transports: Vec<Transport> = self
+            .endpoints
+            .iter()
+            .map(|endpoint| endpoint.transport)
+            .collect();
+        transports.sort_unstable();
+        transports.dedup();
+        transports
+    }
+
+    /// Whether it is no longer used by any version.
+    #[must_use]
+    pub const fn is_retired(&self) -> bool {
+        self.retired.is_some()
     }
 }
 
-/// Port numbers of a flow, by profile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// A process at an end of a flow, as the product calls it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ports {
-    /// Garrison's own number.
-    pub default: u16,
-    pub sep: u16,
-    pub sangfor: u16,
+pub struct Process {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "VersionRange::is_all")]
+    pub versions: VersionRange,
 }
 
-/// An end of a flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Party {
-    Agent,
-    Manager,
-    Cloud,
-    /// A person's web browser.
-    Browser,
-    /// A customer's program.
-    Program,
-    /// The operator's command line (`garrison ctl`, `garrison up`).
-    Operator,
-    /// The name server that the operating system asks.
-    Resolver,
-    /// Any process of Garrison.
-    Any,
+/// A port that the site can choose.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Configurable {
+    /// Whether it can be chosen.
+    pub possible: bool,
+    /// Where; empty when the source doesn't say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub setting: String,
 }
 
-impl Party {
-    /// The name, as in the catalogue.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Agent => "agent",
-            Self::Manager => "manager",
-            Self::Cloud => "cloud",
-            Self::Browser => "browser",
-            Self::Program => "program",
-            Self::Operator => "operator",
-            Self::Resolver => "resolver",
-            Self::Any => "any",
-        }
-    }
-
-    /// Whether this end is a process of Garrison that stays up.
-    #[must_use]
-    pub const fn is_ours(self) -> bool {
-        match self {
-            Self::Agent | Self::Manager | Self::Cloud => true,
-            Self::Browser | Self::Program | Self::Operator | Self::Resolver | Self::Any => false,
-        }
-    }
+/// Port numbers under the vendors' profiles, filled in from the vendors' catalogues.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ProfilePorts {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sep: Option<u16>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sangfor: Option<u16>,
 }
 
-/// What carries the flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Transport {
-    Tcp,
-    Udp,
-}
-
-impl Transport {
-    /// The name, as in the catalogue.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Tcp => "tcp",
-            Self::Udp => "udp",
-        }
+impl ProfilePorts {
+    const fn is_empty(&self) -> bool {
+        self.sep.is_none() && self.sangfor.is_none()
     }
 }
 
 /// Which way the connection is opened, seen from the site.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Direction {
+    /// Into the site from outside.
     Inbound,
+    /// Out of the site.
     Outbound,
+    /// Between two hosts of the site.
     Internal,
+    /// Inside one host.
     Loopback,
     Unknown,
 }
@@ -144,47 +205,68 @@ pub enum Need {
     Required,
     Optional,
     /// Required when the condition, in words, holds.
-    Conditional(String),
+    Conditional(Text),
+    /// The source doesn't say.
+    Unknown,
 }
 
-/// TLS on a flow. The version is always 1.3.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// The end of a flow's life.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tls {
-    pub server_identity: ServerIdentity,
-    pub client_certificate: ClientCertificate,
+pub struct Retired {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<Date>,
+    /// What replaced it, or why it went.
+    pub reason: Text,
 }
 
-/// Whose signature stands on the server's certificate.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// A kind of proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum ServerIdentity {
-    SiteCa,
-    CloudCa,
+pub enum ProxyKind {
+    /// An HTTP proxy without sign-in, through CONNECT or for plain HTTP.
+    Http,
+    /// The same with sign-in.
+    HttpSignIn,
+    /// One that a PAC file names.
+    Pac,
+    /// One that the traffic is led through unasked.
+    Transparent,
 }
 
-/// What the listener does about a certificate of the one who dials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ClientCertificate {
-    /// No connection without one.
-    Required,
-    /// Verified where presented; routes decide whether they demand it.
-    Optional,
-    /// Never asked for.
-    None,
+/// Addresses that change behind a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// Seconds that an answer of the name server holds, where known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seconds: Option<u32>,
+    pub note: Text,
+}
+
+/// What a check asks once it is connected.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Probe {
+    /// A path to ask with HEAD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// HTTP status codes that show that the service answers; empty: any from it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub status: Vec<u16>,
 }
 
 /// What a blocked flow breaks.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Break {
-    pub feature: String,
+    pub feature: Text,
     pub severity: Severity,
     /// What people notice.
-    pub symptom: String,
-    /// What goes on working, or what to use meanwhile.
-    pub fallback: String,
+    pub symptom: Text,
+    /// What goes on working, or what to use meanwhile; absent when the source doesn't say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<Text>,
 }
 
 /// How bad it is.
@@ -197,7 +279,7 @@ pub enum Severity {
 }
 
 /// What kind of data crosses the flow.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum DataClass {
     /// Versions, health, counters.
@@ -206,8 +288,12 @@ pub enum DataClass {
     SecurityEvents,
     /// Paths, sizes and hashes of files; never their content.
     FileMetadata,
+    /// Files themselves.
+    FileContent,
     Policy,
     Definitions,
+    /// The product's own programs and packages.
+    Software,
     /// What administrators see and change.
     Administration,
     /// Passwords, sessions and tokens.
@@ -216,4 +302,31 @@ pub enum DataClass {
     RuleCounts,
     /// Names that are looked up.
     HostNames,
+    /// Addresses of pages that people visit.
+    WebAddresses,
+    /// What people send and receive on the web.
+    WebTraffic,
+    /// How the product is installed and used.
+    UsageTelemetry,
+    /// Memory of processes that crashed, and what led there.
+    CrashDumps,
+    /// Keys and terms of licences.
+    Licence,
+    /// Records of the managing database.
+    Database,
+}
+
+/// Garrison's answer to a vendor's flow.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Counterpart {
+    /// Garrison's flows that do that job; empty: there is none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flows: Vec<FlowId>,
+    /// Why there is none, or how theirs differs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Text>,
+    /// The systems of the coverage list that it is a part of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub systems: Vec<FlowId>,
 }

@@ -8,18 +8,29 @@
 //! [`catalogue`] (a set of rows and its invariants) and [`garrison`] (our own rows by name).
 
 pub mod catalogue;
+pub mod endpoint;
 pub mod flow;
 pub mod garrison;
 pub mod id;
 pub mod list;
+pub mod origin;
+pub mod party;
 pub mod profile;
+pub mod text;
+pub mod tls;
+pub mod version;
 
 pub use catalogue::{Catalogue, CatalogueError};
+pub use endpoint::{Endpoint, MatchKind, PortRange, Transport};
 pub use flow::{
-    Break, ClientCertificate, DataClass, Direction, Flow, Need, Party, Ports, ServerIdentity,
-    Severity, Tls, Transport,
+    Break, Counterpart, DataClass, Direction, Flow, Need, Process, ProxyKind, Severity,
 };
 pub use garrison::GarrisonFlow;
 pub use id::{FlowId, FlowIdError};
 pub use list::{FlowList, FlowRow, list};
+pub use origin::{Change, ChangeKind, Confidence, Date, Fact, Source};
+pub use party::{Party, PartyId, Place, Variable, VariableKind};
 pub use profile::{PortProfile, PortProfileError};
+pub use text::Text;
+pub use tls::{ClientCertificate, Inspection, Known, Tls, Trust};
+pub use version::{Version, VersionRange};

@@ -3,9 +3,13 @@
 use serde::Serialize;
 
 use crate::catalogue::Catalogue;
-use crate::flow::{Break, DataClass, Direction, Flow, Need, Party, Tls, Transport};
+use crate::endpoint::{Endpoint, Transport};
+use crate::flow::{Break, DataClass, Direction, Flow, Need};
 use crate::id::FlowId;
+use crate::party::PartyId;
 use crate::profile::PortProfile;
+use crate::text::Text;
+use crate::tls::Tls;
 
 /// A catalogue's flows under one port profile.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -20,20 +24,20 @@ pub struct FlowList {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FlowRow {
     pub id: FlowId,
-    pub purpose: String,
-    pub from: Vec<Party>,
-    pub to: Party,
+    pub purpose: Text,
+    pub from: Vec<PartyId>,
+    pub to: PartyId,
     pub transport: Vec<Transport>,
-    /// Under the list's profile.
-    pub port: u16,
-    pub protocol: String,
+    /// Under the list's profile; absent where the flow has not exactly one.
+    pub port: Option<u16>,
+    pub endpoints: Vec<Endpoint>,
     pub direction: Direction,
     pub need: Need,
     pub default_on: bool,
     pub tls: Option<Tls>,
     pub data_classes: Vec<DataClass>,
     pub breaks: Vec<Break>,
-    pub notes: Option<String>,
+    pub notes: Option<Text>,
 }
 
 /// Every flow of the catalogue, in its order, with the ports of the profile.
@@ -56,10 +60,10 @@ fn row(flow: &Flow, profile: PortProfile) -> FlowRow {
         id: flow.id.clone(),
         purpose: flow.purpose.clone(),
         from: flow.from.clone(),
-        to: flow.to,
-        transport: flow.transport.clone(),
+        to: flow.to.clone(),
+        transport: flow.transports(),
         port: flow.port(profile),
-        protocol: flow.protocol.clone(),
+        endpoints: flow.endpoints.clone(),
         direction: flow.direction,
         need: flow.need.clone(),
         default_on: flow.default_on,
@@ -83,7 +87,7 @@ mod tests {
         assert_eq!(json["profile"], "sangfor");
         assert_eq!(flows[0]["id"], "agent-channel");
         assert_eq!(flows[0]["port"], 8083);
-        assert_eq!(flows[0]["tls"]["server_identity"], "site-ca");
+        assert_eq!(flows[0]["tls"]["trust"], "site-ca");
         assert_eq!(
             flows[3]["need"]["conditional"],
             "the site is enrolled with a cloud"

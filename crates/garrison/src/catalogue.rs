@@ -38,18 +38,32 @@ pub(crate) fn run(command: &FlowsCommand) -> anyhow::Result<ExitCode> {
 fn table(rows: &[FlowRow]) -> Table {
     let mut table = Table::new(&["FLOW", "FROM", "TO", "PORT", "NEED", "PURPOSE"]);
     for row in rows {
-        let from: Vec<&str> = row.from.iter().map(|party| party.as_str()).collect();
+        let from: Vec<&str> = row.from.iter().map(flows::PartyId::as_str).collect();
         let transport: Vec<&str> = row.transport.iter().map(|one| one.as_str()).collect();
         table.row([
             row.id.to_string(),
             from.join(", "),
-            row.to.as_str().to_owned(),
-            format!("{}/{}", row.port, transport.join("+")),
+            row.to.to_string(),
+            format!("{}/{}", ports(row), transport.join("+")),
             need(&row.need),
-            row.purpose.clone(),
+            row.purpose.to_string(),
         ]);
     }
     table
+}
+
+fn ports(row: &FlowRow) -> String {
+    if let Some(port) = row.port {
+        return port.to_string();
+    }
+    let mut ports: Vec<String> = row
+        .endpoints
+        .iter()
+        .flat_map(|endpoint| &endpoint.ports)
+        .map(ToString::to_string)
+        .collect();
+    ports.dedup();
+    ports.join(",")
 }
 
 fn need(need: &Need) -> String {
@@ -57,6 +71,7 @@ fn need(need: &Need) -> String {
         Need::Required => "required".to_owned(),
         Need::Optional => "optional".to_owned(),
         Need::Conditional(_) => "conditional".to_owned(),
+        Need::Unknown => "unknown".to_owned(),
     }
 }
 

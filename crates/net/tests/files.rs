@@ -58,11 +58,13 @@ fn without_descriptors_a_server_waits_serves_whom_it_has_and_recovers() {
         .enable_all()
         .build()
         .unwrap();
-    let mut flow = GarrisonFlow::Api.flow().clone();
-    flow.ports.default = 0;
+    let free = PortChoice {
+        remembered: Some(0),
+        ..PortChoice::default()
+    };
     let listener = {
         let _guard = runtime.enter();
-        Listener::bind(&flow, [127, 0, 0, 1].into(), PortChoice::default()).unwrap()
+        Listener::bind(GarrisonFlow::Api.flow(), [127, 0, 0, 1].into(), free).unwrap()
     };
     let address = listener.address();
     let router = Router::new().route("/", get(|| async { "served" }));

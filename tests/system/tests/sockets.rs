@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
-use flows::{Catalogue, GarrisonFlow, Party, Transport};
+use flows::{Catalogue, GarrisonFlow, PortProfile, Transport};
 use serde_json::Value;
 use system_tests::skip::is_root;
 use system_tests::sockets::{self, Protocol, Socket, State};
@@ -37,7 +37,7 @@ fn served(ready: &Value) -> Served {
 fn contradictions(sockets: &[Socket], served: &Served) -> Vec<String> {
     let mut complaints = Vec::new();
     for flow in &Catalogue::garrison().flows {
-        if !flow.default_on || !flow.has_our_listener() {
+        if !flow.default_on || !Catalogue::garrison().has_own_listener(flow) {
             continue;
         }
         let id = flow.id.as_str();
@@ -74,7 +74,8 @@ fn is_dns(socket: &Socket) -> bool {
         Protocol::Tcp => Transport::Tcp,
         Protocol::Udp => Transport::Udp,
     };
-    dns.transport.contains(&transport) && socket.remote.port() == dns.ports.default
+    dns.transports().contains(&transport)
+        && Some(socket.remote.port()) == dns.port(PortProfile::Garrison)
 }
 
 /// The system's processes. A worker is closed even to its own user; where this runs as root, the
@@ -207,12 +208,14 @@ fn a_listener_that_no_flow_declares_is_noticed() {
 #[test]
 fn every_flow_that_we_serve_has_a_party_that_this_test_starts() {
     for flow in &Catalogue::garrison().flows {
-        match flow.to {
-            Party::Manager | Party::Cloud => assert!(flow.has_our_listener()),
-            Party::Agent => panic!("{}: this test starts no listening agent yet", flow.id),
-            Party::Browser | Party::Program | Party::Operator | Party::Resolver | Party::Any => {
-                assert!(!flow.has_our_listener());
+        let ours = Catalogue::garrison().has_own_listener(flow);
+        match flow.to.as_str() {
+            "manager" | "cloud" => assert!(ours, "{}", flow.id),
+            "agent" => panic!("{}: this test starts no listening agent yet", flow.id),
+            "browser" | "program" | "operator" | "resolver" | "any" => {
+                assert!(!ours, "{}", flow.id);
             }
+            other => panic!("{}: {other} is no party that this test knows", flow.id),
         }
     }
 }

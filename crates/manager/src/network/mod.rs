@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 
-use flows::{GarrisonFlow, Need, Party, Transport};
+use flows::{GarrisonFlow, Need, PartyId, Transport};
 use net::Connections;
 use proto::api::network::SiteFlow;
 
@@ -68,30 +68,36 @@ fn site_flow(site: &Site, id: GarrisonFlow) -> SiteFlow {
     let dialed_port = dialed
         .as_deref()
         .and_then(|address| address.rsplit_once(':')?.1.parse().ok());
-    let words = |parties: &[Party]| {
-        let names: Vec<&str> = parties.iter().map(|party| party.as_str()).collect();
+    let words = |parties: &[PartyId]| {
+        let names: Vec<&str> = parties.iter().map(PartyId::as_str).collect();
         names.join(", ")
     };
     let transports: Vec<&str> = flow
-        .transport
-        .iter()
-        .map(|by| Transport::as_str(*by))
+        .transports()
+        .into_iter()
+        .map(Transport::as_str)
         .collect();
+    let protocol = flow
+        .endpoints
+        .first()
+        .and_then(|endpoint| endpoint.protocol.clone())
+        .unwrap_or_default();
     SiteFlow {
         id: id.id().to_string(),
-        purpose: flow.purpose.clone(),
+        purpose: flow.purpose.to_string(),
         from: words(&flow.from),
-        to: words(&[flow.to]),
+        to: flow.to.to_string(),
         transport: transports.join(", "),
         port: listener
             .map(|address| address.port())
             .or(dialed_port)
-            .unwrap_or_else(|| flow.port(site.config.ports)),
+            .or_else(|| flow.port(site.config.ports))
+            .unwrap_or_default(),
         address: listener.map(|address| address.to_string()).or(dialed),
-        upper_layer: flow.protocol.clone(),
+        upper_layer: protocol,
         required: match &flow.need {
             Need::Required => true,
-            Need::Optional => false,
+            Need::Optional | Need::Unknown => false,
             Need::Conditional(_) => id == GarrisonFlow::ManagerCloud && site.cloud.is_enrolled(),
         },
         breaks: flow

@@ -38,6 +38,8 @@ pub struct Listener {
 /// Why a listener could not be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum ListenError {
+    #[error("flow {flow} has not exactly one port in the catalogue, so nothing can listen for it")]
+    NoPort { flow: FlowId },
     #[error(
         "{flow}: port {} of {} is taken{}; stop what holds it, or use another port profile (\"--ports auto\" takes a free port)",
         address.port(), address.ip(), by(holder.as_ref())
@@ -69,7 +71,11 @@ impl Listener {
     /// # Errors
     /// When the port can't be bound; which one, who holds it and what to do is in the error.
     pub fn bind(flow: &Flow, address: IpAddr, choice: PortChoice) -> Result<Self, ListenError> {
-        let declared = flow.port(choice.profile);
+        let Some(declared) = flow.port(choice.profile) else {
+            return Err(ListenError::NoPort {
+                flow: flow.id.clone(),
+            });
+        };
         match choice.profile {
             PortProfile::Garrison | PortProfile::Sep | PortProfile::Sangfor => {
                 Self::bind_exactly(flow, SocketAddr::new(address, declared))

@@ -22,9 +22,10 @@ async fn free_port(address: IpAddr) -> u16 {
 
 fn declaring(port: u16) -> Flow {
     let mut flow = GarrisonFlow::Api.flow().clone();
-    flow.ports.default = port;
-    flow.ports.sep = port;
-    flow.ports.sangfor = port;
+    for endpoint in &mut flow.endpoints {
+        endpoint.ports = vec![flows::PortRange::single(port).unwrap()];
+    }
+    flow.profiles = flows::flow::ProfilePorts::default();
     flow
 }
 

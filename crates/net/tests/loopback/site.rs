@@ -131,9 +131,11 @@ pub(crate) fn flow() -> &'static Flow {
 
 /// A listener of a flow that prefers a free port.
 pub(crate) fn listener() -> Listener {
-    let mut flow = flow().clone();
-    flow.ports.default = 0;
-    Listener::bind(&flow, [127, 0, 0, 1].into(), PortChoice::default()).unwrap()
+    let free = PortChoice {
+        remembered: Some(0),
+        ..PortChoice::default()
+    };
+    Listener::bind(flow(), [127, 0, 0, 1].into(), free).unwrap()
 }
 
 /// A server that runs until it is stopped or dropped.
