@@ -21,7 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
     };
     let _ = file.counts();
     // Compiled rules are yara-x's to read, and only ever from who is trusted.
-    if file.section(SectionKind::Yara).is_empty() {
+    if file.pages(SectionKind::Yara).is_empty() {
         let _ = Definitions::load(file);
     }
 });

@@ -70,6 +70,32 @@ fn each_kind_of_damage_has_its_own_message() {
 }
 
 #[test]
+fn a_page_that_was_altered_is_refused_when_it_is_first_touched() {
+    use scan::layout::SectionKind;
+    let mut bytes = sample();
+    let open = |bytes: Vec<u8>| DefinitionsFile::open(bytes, &trusted(), VerifyMode::WhenTouched);
+    let sections: Vec<(SectionKind, usize)> = open(bytes.clone()).unwrap().sections().collect();
+    let whole = open(bytes.clone()).unwrap();
+    for (kind, length) in &sections {
+        assert_eq!(whole.section(*kind).unwrap().len(), *length);
+    }
+    // The first section begins on page 1, and no section of this file is without bytes.
+    bytes[PAGE_BYTES] ^= 1;
+    let file = open(bytes).unwrap();
+    for _ in 0..2 {
+        let error = file.section(sections[0].0).unwrap_err();
+        assert!(matches!(
+            error,
+            DefinitionsError::PageAltered { page: 1, .. }
+        ));
+        assert!(file.pages(sections[0].0).get(0, 1).is_err());
+        assert!(file.section(sections[1].0).is_ok());
+    }
+    assert!(file.pages(sections[1].0).get(0, usize::MAX).is_err());
+    assert!(file.pages(SectionKind::Sha1).whole().unwrap().is_empty());
+}
+
+#[test]
 fn a_strangers_definitions_name_the_key_and_what_to_do() {
     let stranger = SigningKey::from_seed(&[9; 32]).unwrap();
     let rule = source("a.yar", "rule a { condition: false }");
@@ -147,7 +173,7 @@ proptest! {
         resign(&mut bytes, pages);
         if let Ok(file) = open(bytes) {
             let _ = file.counts();
-            if file.section(scan::layout::SectionKind::Yara).is_empty() {
+            if file.pages(scan::layout::SectionKind::Yara).is_empty() {
                 let _ = Definitions::load(file);
             }
         }

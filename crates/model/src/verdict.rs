@@ -92,6 +92,10 @@ pub enum Remark {
     Malformed,
     /// A member is packed by a method that the scanner doesn't know.
     UnknownMethod,
+    /// The definitions are not what was signed; rules may be missing from the verdict.
+    DefinitionsDamaged,
+    /// What matched is on an allow-list of the definitions; its matches are left out.
+    Allowed,
 }
 
 /// A remark, and where it applies.

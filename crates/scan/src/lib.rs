@@ -23,6 +23,7 @@ mod watch;
 
 pub use definitions::file::{DefinitionsFile, VerifyMode};
 pub use definitions::layout;
+pub use definitions::pages::Section;
 pub use definitions::revision::{RevisionError, accept_revision};
 pub use definitions::{Counts, Definitions, DefinitionsError};
 pub use definitions::{maturity_number, type_number};

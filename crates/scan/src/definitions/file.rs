@@ -10,24 +10,30 @@ use super::DefinitionsError;
 use super::bytes::{slice, u16_at, u32_at, u64_at};
 use super::layout::{
     HASH_BYTES, MAGIC, MAX_SECTIONS, PAGE_BYTES, SECTION_BYTES, SECTION_REQUIRED, SECTION_TABLE,
-    SectionKind, TRAILER_BYTES, TRAILER_MAGIC, VERSION, file_length, page_hash, root_hash,
-    signed_message,
+    SectionKind, TRAILER_BYTES, TRAILER_MAGIC, VERSION, file_length, root_hash, signed_message,
 };
+use super::pages::{Pages, Section};
 use crate::key::{PublicKey, TrustedKeys};
 
-/// How much of a definitions file is checked when it is opened. The signature always is.
+/// When the pages of a definitions file are compared with the tree of hashes. The signature over
+/// the tree and the header page are checked at once, whichever it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum VerifyMode {
-    /// Every page against the tree of hashes.
+    /// Every page when the file is opened.
     EveryPage,
-    /// The header page alone: for bytes whose every page was checked before, and that nobody could
-    /// change since (a sealed memory file).
+    /// Each page when it is first read, so that opening takes no longer for a larger file. For
+    /// bytes that nobody changes while they are in use: a sealed memory file, or a file that only
+    /// its reader and root may write. A page that is not what was signed is never used; a scan
+    /// that came upon one says so ([`model::verdict::Remark::DefinitionsDamaged`]).
+    WhenTouched,
+    /// No page but the header's: for bytes whose every page was checked before, and that nobody
+    /// could change since (a sealed memory file).
     HeaderPage,
 }
 
 /// A definitions file whose structure and signature were checked.
 pub struct DefinitionsFile {
-    bytes: Box<dyn AsRef<[u8]> + Send + Sync>,
+    pages: Pages,
     revision: DefinitionRevision,
     signer: PublicKey,
     sections: Vec<(SectionKind, Range<usize>)>,
@@ -48,26 +54,18 @@ impl DefinitionsFile {
         let header = Header::read(file)?;
         let (hashes, trailer) = tree_and_trailer(file, header.pages)?;
         let signer = check_signature(header.pages, hashes, trailer, trusted)?;
-        let checked = match verify {
-            VerifyMode::EveryPage => usize::MAX,
-            VerifyMode::HeaderPage => 1,
-        };
-        let pages = file.chunks_exact(PAGE_BYTES);
-        for (number, (page, expected)) in pages
-            .zip(hashes.chunks_exact(HASH_BYTES))
-            .enumerate()
-            .take(checked)
-        {
-            if page_hash(page) != expected {
-                return Err(DefinitionsError::PageAltered {
-                    page: number as u64,
-                    pages: header.pages,
-                });
+        let mut pages = Pages::unchecked(Box::new(bytes), header.pages);
+        let sections = header.sections(pages.range(0..PAGE_BYTES)?)?;
+        match verify {
+            VerifyMode::EveryPage => {
+                pages.check_all()?;
+                pages.trust();
             }
+            VerifyMode::WhenTouched => {}
+            VerifyMode::HeaderPage => pages.trust(),
         }
-        let sections = header.sections(file)?;
         Ok(Self {
-            bytes: Box::new(bytes),
+            pages,
             revision: header.revision,
             signer,
             sections,
@@ -86,20 +84,32 @@ impl DefinitionsFile {
         self.signer
     }
 
-    /// A section's bytes; empty when the file has none of this kind.
+    /// All bytes of a section; empty when the file has none of this kind. For sections that are
+    /// read whole anyway: with [`VerifyMode::WhenTouched`] all its pages are compared here.
+    ///
+    /// # Errors
+    /// When a page of it was altered.
+    pub fn section(&self, kind: SectionKind) -> Result<&[u8], DefinitionsError> {
+        self.pages(kind).whole()
+    }
+
+    /// A section to be read in part.
     #[must_use]
-    pub fn section(&self, kind: SectionKind) -> &[u8] {
+    pub fn pages(&self, kind: SectionKind) -> Section<'_> {
         self.sections
             .iter()
             .find(|(have, _)| *have == kind)
-            .and_then(|(_, range)| (*self.bytes).as_ref().get(range.clone()))
-            .unwrap_or_default()
+            .map_or_else(Section::absent, |(_, range)| {
+                Section::new(&self.pages, range.start, range.len())
+            })
     }
 
-    /// The whole file.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        (*self.bytes).as_ref()
+    /// The kinds of sections that there are and that this program knows, with their bytes, in the
+    /// order of the file.
+    pub fn sections(&self) -> impl Iterator<Item = (SectionKind, usize)> {
+        self.sections
+            .iter()
+            .map(|(kind, range)| (*kind, range.len()))
     }
 }
 

@@ -47,7 +47,7 @@ impl<'d> HashTable<'d> {
         file: &'d DefinitionsFile,
         algorithm: Algorithm,
     ) -> Result<Self, DefinitionsError> {
-        let section = file.section(algorithm.section());
+        let section = file.section(algorithm.section())?;
         let hash_bytes = algorithm.hash_bytes();
         if section.is_empty() {
             return Ok(Self {

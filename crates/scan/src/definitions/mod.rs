@@ -4,6 +4,7 @@ pub(crate) mod bytes;
 pub(crate) mod file;
 pub(crate) mod hash_table;
 pub mod layout;
+pub(crate) mod pages;
 pub(crate) mod revision;
 mod rules;
 pub use rules::{maturity_number, type_number};
@@ -123,7 +124,7 @@ impl Definitions {
         for algorithm in Algorithm::ALL {
             HashTable::read(&file, algorithm)?;
         }
-        let yara = YaraRules::read(file.section(SectionKind::Yara), rules.len())?;
+        let yara = YaraRules::read(file.section(SectionKind::Yara)?, rules.len())?;
         Ok(Self { file, yara })
     }
 
@@ -169,7 +170,7 @@ impl DefinitionsFile {
             md5: hashes(Algorithm::Md5),
             sha1: hashes(Algorithm::Sha1),
             sha256: hashes(Algorithm::Sha256),
-            yara: yara::count(self.section(SectionKind::Yara)),
+            yara: yara::count(self.section(SectionKind::Yara).unwrap_or_default()),
         }
     }
 }

@@ -31,7 +31,7 @@ pub(crate) struct RuleTable<'d> {
 
 impl<'d> RuleTable<'d> {
     pub(crate) fn read(file: &'d DefinitionsFile) -> Result<Self, DefinitionsError> {
-        let records = file.section(SectionKind::Rules);
+        let records = file.section(SectionKind::Rules)?;
         if !records.len().is_multiple_of(RULE_BYTES) {
             return Err(DefinitionsError::Malformed {
                 what: format!(
@@ -42,7 +42,7 @@ impl<'d> RuleTable<'d> {
         }
         Ok(Self {
             records,
-            names: file.section(SectionKind::Names),
+            names: file.section(SectionKind::Names)?,
         })
     }
 
