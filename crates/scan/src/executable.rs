@@ -1,6 +1,13 @@
 //! The layout of executables, read tolerantly and with the numbers that ClamAV's signatures count
-//! on: a section that lies outside of the file is not counted, sizes end with the file.
+//! on. `tests.rs` compares with clamscan.
 
+mod elf;
+mod macho;
+mod pe;
+#[cfg(test)]
+mod tests;
+
+use crate::definitions::bytes::slice;
 use crate::kind::Kind;
 
 /// A section of an executable, in bytes of the file and of memory.
@@ -8,7 +15,8 @@ use crate::kind::Kind;
 pub(crate) struct Section {
     /// Where it begins in the file. In PE files rounded down to the file's alignment.
     pub(crate) raw_offset: u64,
-    /// How long it is in the file, cut at the file's end. In PE files rounded up to the alignment.
+    /// How long it is in the file. In PE files rounded up to the alignment, cut at the file's end,
+    /// and 0 when it lies outside of the file.
     pub(crate) raw_size: u64,
     pub(crate) virtual_address: u64,
     pub(crate) virtual_size: u64,
@@ -22,25 +30,94 @@ pub(crate) enum ExecutableFormat {
     MachO,
 }
 
-/// The layout of an executable.
+/// The layout of an executable whose headers make sense.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Executable {
     pub(crate) format: ExecutableFormat,
-    /// The entry point as an offset in the file; 0 when it has none, as ClamAV counts.
+    /// The entry point as an offset in the file; 0 when the headers name none.
     pub(crate) entry_point: Option<u64>,
+    /// In the order of the headers.
     pub(crate) sections: Vec<Section>,
-    /// Offsets in the file of the entries of PE version information: a pattern with the offset
-    /// `VI` begins at one of them.
+    /// Offsets in the file of the entries of PE version information, ascending: a pattern with the
+    /// offset `VI` begins at one of them.
     pub(crate) version_info: Vec<u64>,
-    /// Where the bytes behind the last section begin.
+    /// Where the bytes behind the last section begin, if there are any.
     pub(crate) overlay: Option<u64>,
+    /// Of PE files of 32 bits: where the import table is.
+    imports: Option<pe::Imports>,
 }
 
 impl Executable {
-    /// Reads the layout of PE, ELF and Mach-O files; `None` for others and for those that can't
-    /// be made sense of.
+    /// Reads the layout of PE, ELF and Mach-O files; `None` for others and for those whose headers
+    /// make no sense: no offset then counts from an entry point, a section or the end.
     pub(crate) fn read(kind: Kind, bytes: &[u8]) -> Option<Self> {
-        let _ = (kind, bytes);
-        None
+        if kind == Kind::Pe {
+            pe::read(bytes)
+        } else if kind == Kind::Elf {
+            elf::read(bytes)
+        } else if kind == Kind::MachO {
+            macho::read(bytes)
+        } else {
+            None
+        }
+    }
+
+    /// What the hash of imports is a hash of: `library.function` in lower case, with commas
+    /// between. `None` for anything but PE files of 32 bits with an import table that can be read.
+    pub(crate) fn import_list(&self, bytes: &[u8]) -> Option<Vec<u8>> {
+        pe::import_list(self.imports.as_ref()?, &self.sections, bytes)
+    }
+
+    /// The bytes of a section, as section hashes take them. Empty when it has none in the file.
+    pub(crate) fn section_bytes<'a>(&self, section: &Section, bytes: &'a [u8]) -> &'a [u8] {
+        usize::try_from(section.raw_offset)
+            .ok()
+            .zip(usize::try_from(section.raw_size).ok())
+            .and_then(|(offset, size)| slice(bytes, offset, size))
+            .unwrap_or_default()
+    }
+}
+
+/// Where the bytes behind all sections begin.
+fn overlay(sections: &[Section], bytes: &[u8]) -> Option<u64> {
+    let end = sections
+        .iter()
+        .map(|section| section.raw_offset.saturating_add(section.raw_size))
+        .max()?;
+    (end > 0 && end < bytes.len() as u64).then_some(end)
+}
+
+/// Integers in the order of bytes that a file uses.
+#[derive(Debug, Clone, Copy)]
+struct Words {
+    big_endian: bool,
+}
+
+impl Words {
+    fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
+        let array = slice(bytes, at, 2)?.try_into().ok()?;
+        Some(if self.big_endian {
+            u16::from_be_bytes(array)
+        } else {
+            u16::from_le_bytes(array)
+        })
+    }
+
+    fn u32(self, bytes: &[u8], at: usize) -> Option<u32> {
+        let array = slice(bytes, at, 4)?.try_into().ok()?;
+        Some(if self.big_endian {
+            u32::from_be_bytes(array)
+        } else {
+            u32::from_le_bytes(array)
+        })
+    }
+
+    fn u64(self, bytes: &[u8], at: usize) -> Option<u64> {
+        let array = slice(bytes, at, 8)?.try_into().ok()?;
+        Some(if self.big_endian {
+            u64::from_be_bytes(array)
+        } else {
+            u64::from_le_bytes(array)
+        })
     }
 }

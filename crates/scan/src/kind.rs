@@ -31,7 +31,7 @@ pub enum Kind {
 }
 
 /// Types that show in their first bytes.
-const STARTS: [(&[u8], Kind); 22] = [
+const STARTS: [(&[u8], Kind); 24] = [
     (b"PK\x03\x04", Kind::Zip),
     (b"PK\x05\x06", Kind::Zip),
     (b"PK\x07\x08", Kind::Zip),
@@ -48,6 +48,8 @@ const STARTS: [(&[u8], Kind); 22] = [
     (b"\x7fELF", Kind::Elf),
     (b"\xcf\xfa\xed\xfe", Kind::MachO),
     (b"\xce\xfa\xed\xfe", Kind::MachO),
+    (b"\xfe\xed\xfa\xcf", Kind::MachO),
+    (b"\xfe\xed\xfa\xce", Kind::MachO),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Kind::Ole2),
     (b"{\\rtf", Kind::Rtf),
     (b"\x89PNG\r\n\x1a\n", Kind::Png),
@@ -72,7 +74,7 @@ impl Kind {
         if let Some((_, kind)) = STARTS.iter().find(|(start, _)| bytes.starts_with(start)) {
             return *kind;
         }
-        if bytes.starts_with(b"MZ") && bytes.len() >= 64 {
+        if bytes.starts_with(b"MZ") {
             return Self::Pe;
         }
         if is_tar(bytes) {

@@ -1,0 +1,164 @@
+//! The list of imported functions that hashes of imports are made of (Mandiant's imphash, with
+//! ClamAV's way through the tables).
+
+use super::{Addresses, Directory};
+use crate::definitions::bytes::{slice, u32_at};
+use crate::executable::Section;
+
+const DESCRIPTOR_BYTES: usize = 20;
+const MAX_LIBRARIES: usize = 1024;
+const MAX_NAME_BYTES: usize = 256;
+/// A list longer than this is not made: tables that overlap can name the same functions again and
+/// again.
+const MAX_LIST_BYTES: usize = 4 << 20;
+const BY_NUMBER: u32 = 1 << 31;
+
+/// Functions that libraries are known to export under a number, as lists of `number name`, each
+/// behind the library's name.
+const NUMBERED: &str = include_str!("ordinals.txt");
+
+/// Where the import table is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::executable) struct Imports {
+    directory: Directory,
+    header_bytes: u32,
+}
+
+impl Imports {
+    pub(super) const fn new(directory: Directory, header_bytes: u32) -> Self {
+        Self {
+            directory,
+            header_bytes,
+        }
+    }
+}
+
+/// The list; `None` when the table can't be read.
+pub(in crate::executable) fn import_list(
+    imports: &Imports,
+    sections: &[Section],
+    bytes: &[u8],
+) -> Option<Vec<u8>> {
+    let directory = imports.directory;
+    if directory.address == 0 || directory.size == 0 {
+        return None;
+    }
+    let addresses = Addresses {
+        sections,
+        header_bytes: imports.header_bytes,
+        file_bytes: bytes.len() as u64,
+    };
+    let at = addresses.index(directory.address)?;
+    let mut table = slice(bytes, at, usize::try_from(directory.size).ok()?)?;
+    let mut list = Vec::new();
+    for _ in 0..MAX_LIBRARIES {
+        if table.len() <= DESCRIPTOR_BYTES {
+            break;
+        }
+        let (descriptor, rest) = table.split_at_checked(DESCRIPTOR_BYTES)?;
+        let name = u32_at(descriptor, 12)?;
+        if name == 0 {
+            break;
+        }
+        table = rest;
+        let library = name_at(bytes, addresses.index(name)?)?;
+        let thunks = Some(u32_at(descriptor, 0)?)
+            .filter(|address| *address != 0)
+            .and_then(|address| addresses.index(address))
+            .filter(|at| *at != 0)
+            .or_else(|| addresses.index(u32_at(descriptor, 16)?))?;
+        functions(bytes, addresses, library, thunks, &mut list)?;
+    }
+    Some(list)
+}
+
+/// Appends the functions of one library.
+fn functions(
+    bytes: &[u8],
+    addresses: Addresses<'_>,
+    library: &[u8],
+    mut thunks: usize,
+    list: &mut Vec<u8>,
+) -> Option<()> {
+    let stem = stem(library);
+    while let Some(thunk) = u32_at(bytes, thunks).filter(|thunk| *thunk != 0) {
+        thunks += 4;
+        let numbered;
+        let function = if thunk & BY_NUMBER != 0 {
+            numbered = numbered_name(library, thunk & 0xffff);
+            numbered.as_bytes()
+        } else {
+            // An address that leads nowhere counts as 0. A hint of two bytes precedes the name.
+            let at = addresses.index(thunk).unwrap_or(0);
+            let length = bytes.len().saturating_sub(at).min(MAX_NAME_BYTES);
+            let Some(field) = slice(bytes, at.checked_add(2)?, length).filter(|_| length > 0)
+            else {
+                continue;
+            };
+            until_zero(field)
+        };
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.".contains(byte);
+        if !function.iter().all(allowed)
+            || list.len() + stem.len() + function.len() > MAX_LIST_BYTES
+        {
+            return None;
+        }
+        if !list.is_empty() {
+            list.push(b',');
+        }
+        list.extend(stem.iter().map(u8::to_ascii_lowercase));
+        list.push(b'.');
+        list.extend(function.iter().map(u8::to_ascii_lowercase));
+    }
+    Some(())
+}
+
+fn until_zero(field: &[u8]) -> &[u8] {
+    field.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
+fn name_at(bytes: &[u8], at: usize) -> Option<&[u8]> {
+    let rest = bytes.get(at..).filter(|rest| !rest.is_empty())?;
+    Some(until_zero(rest.get(..MAX_NAME_BYTES).unwrap_or(rest)))
+}
+
+/// A library's name without what usually follows it, from its first dot on.
+fn stem(library: &[u8]) -> &[u8] {
+    let Some(dot) = library.iter().position(|byte| *byte == b'.') else {
+        return library;
+    };
+    let (name, extension) = library.split_at_checked(dot).unwrap_or((library, &[]));
+    let usual = [b".ocx".as_slice(), b".sys", b".dll"]
+        .iter()
+        .any(|known| starts_with_any_case(extension, known));
+    if usual { name } else { library }
+}
+
+fn starts_with_any_case(bytes: &[u8], start: &[u8]) -> bool {
+    bytes
+        .get(..start.len())
+        .is_some_and(|head| head.eq_ignore_ascii_case(start))
+}
+
+/// The name of a function that is imported by its number.
+fn numbered_name(library: &[u8], number: u32) -> String {
+    let list = if [b"ws2_32.dll".as_slice(), b"wsock32.dll"]
+        .iter()
+        .any(|name| starts_with_any_case(library, name))
+    {
+        Some("ws2_32")
+    } else if starts_with_any_case(library, b"oleaut32.dll") {
+        Some("oleaut32")
+    } else {
+        None
+    };
+    let known = list.and_then(|list| {
+        NUMBERED
+            .lines()
+            .skip_while(|line| *line != list)
+            .skip(1)
+            .map_while(|line| line.split_once(' '))
+            .find(|(listed, _)| listed.parse() == Ok(number))
+    });
+    known.map_or_else(|| format!("ord{number}"), |(_, name)| name.to_owned())
+}
