@@ -20,6 +20,9 @@ pub struct Endpoint {
     /// Empty where the transport has none, or where they are unknown (a caveat says so).
     #[serde(default)]
     pub ports: Vec<PortRange>,
+    /// The variable that holds the port instead, where the site chose another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port_variable: Option<String>,
     /// What is spoken above the transport (`https`, `http`, `tls`, `smb`, `dns`, …).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<String>,
