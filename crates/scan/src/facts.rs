@@ -92,8 +92,8 @@ pub(crate) struct Facts {
 impl Facts {
     /// Looks at the bytes.
     pub(crate) fn of(bytes: &[u8]) -> Self {
-        let kind = Kind::of(bytes);
-        let file_type = FileType::of(kind);
+        let file_type = FileType::detect(bytes);
+        let kind = Kind::with_type(bytes, file_type);
         Self {
             kind,
             file_type,

@@ -1,8 +1,11 @@
 //! The file types that ClamAV's signatures name: in `Container:` and `Intermediates:` of logical
 //! signatures, and in file type signatures.
 
+mod detect;
+#[cfg(test)]
+mod peer_tests;
+
 use crate::facts::Target;
-use crate::kind::Kind;
 
 macro_rules! file_types {
     ($($variant:ident = $name:literal,)*) => {
@@ -139,34 +142,6 @@ impl FileType {
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|kind| kind.name() == name)
-    }
-
-    /// What signatures call a file of this kind.
-    #[must_use]
-    pub const fn of(kind: Kind) -> Self {
-        match kind {
-            Kind::Zip => Self::Zip,
-            Kind::Gzip => Self::Gz,
-            Kind::Xz => Self::Xz,
-            Kind::Tar => Self::PosixTar,
-            Kind::Bzip2 => Self::Bz,
-            Kind::Zstd => Self::Zstd,
-            Kind::SevenZip => Self::SevenZip,
-            Kind::Rar => Self::Rar,
-            Kind::Cab => Self::MsCab,
-            Kind::Cpio => Self::CpioNewc,
-            Kind::Elf => Self::Elf,
-            Kind::Pe => Self::MsExe,
-            Kind::MachO => Self::MachO,
-            Kind::Ole2 => Self::MsOle2,
-            Kind::Pdf => Self::Pdf,
-            Kind::Rtf => Self::Rtf,
-            Kind::Png => Self::Png,
-            Kind::Jpeg => Self::Jpeg,
-            Kind::Gif => Self::Gif,
-            Kind::Script | Kind::Text => Self::TextAscii,
-            Kind::Empty | Kind::Ar | Kind::Rpm | Kind::Unknown => Self::BinaryData,
-        }
     }
 
     /// The class of byte patterns for files of this type.

@@ -1,5 +1,10 @@
 //! The type of a file, by its content alone.
 
+use memchr::memmem;
+
+use crate::definitions::bytes::{u32_at, u64_at};
+use crate::file_type::FileType;
+
 /// What bytes look like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Kind {
@@ -16,12 +21,17 @@ pub enum Kind {
     Ar,
     Cpio,
     Rpm,
+    Lzma,
+    Mail,
     Elf,
     Pe,
     MachO,
     Ole2,
     Pdf,
     Rtf,
+    Html,
+    Flash,
+    Java,
     Png,
     Jpeg,
     Gif,
@@ -30,59 +40,90 @@ pub enum Kind {
     Unknown,
 }
 
-/// Types that show in their first bytes.
-const STARTS: [(&[u8], Kind); 24] = [
-    (b"PK\x03\x04", Kind::Zip),
-    (b"PK\x05\x06", Kind::Zip),
-    (b"PK\x07\x08", Kind::Zip),
-    (b"\x1f\x8b", Kind::Gzip),
-    (b"\xfd7zXZ\x00", Kind::Xz),
-    (b"BZh", Kind::Bzip2),
-    (b"\x28\xb5\x2f\xfd", Kind::Zstd),
-    (b"7z\xbc\xaf\x27\x1c", Kind::SevenZip),
-    (b"Rar!\x1a\x07", Kind::Rar),
-    (b"MSCF\0\0\0\0", Kind::Cab),
+/// Kinds by type.
+const KINDS: [(FileType, Kind); 37] = [
+    (FileType::Zip, Kind::Zip),
+    (FileType::OoxmlWord, Kind::Zip),
+    (FileType::OoxmlPpt, Kind::Zip),
+    (FileType::OoxmlXl, Kind::Zip),
+    (FileType::OoxmlHwp, Kind::Zip),
+    (FileType::Gz, Kind::Gzip),
+    (FileType::Xz, Kind::Xz),
+    (FileType::PosixTar, Kind::Tar),
+    (FileType::OldTar, Kind::Tar),
+    (FileType::Bz, Kind::Bzip2),
+    (FileType::Zstd, Kind::Zstd),
+    (FileType::SevenZip, Kind::SevenZip),
+    (FileType::Rar, Kind::Rar),
+    (FileType::MsCab, Kind::Cab),
+    (FileType::CpioOld, Kind::Cpio),
+    (FileType::CpioOdc, Kind::Cpio),
+    (FileType::CpioNewc, Kind::Cpio),
+    (FileType::CpioCrc, Kind::Cpio),
+    (FileType::Elf, Kind::Elf),
+    (FileType::MsExe, Kind::Pe),
+    (FileType::MachO, Kind::MachO),
+    (FileType::MachOUniversal, Kind::MachO),
+    (FileType::MsOle2, Kind::Ole2),
+    (FileType::HwpOle2, Kind::Ole2),
+    (FileType::Pdf, Kind::Pdf),
+    (FileType::Rtf, Kind::Rtf),
+    (FileType::Html, Kind::Html),
+    (FileType::HtmlUtf16, Kind::Html),
+    (FileType::Mail, Kind::Mail),
+    (FileType::Mhtml, Kind::Mail),
+    (FileType::Swf, Kind::Flash),
+    (FileType::Java, Kind::Java),
+    (FileType::Png, Kind::Png),
+    (FileType::Jpeg, Kind::Jpeg),
+    (FileType::Gif, Kind::Gif),
+    (FileType::TextUtf8, Kind::Text),
+    (FileType::Script, Kind::Script),
+];
+
+/// Kinds that ClamAV has no type for, by their first bytes.
+const STARTS: [(&[u8], Kind); 5] = [
     (b"!<arch>\n", Kind::Ar),
-    (b"07070", Kind::Cpio),
     (b"\xed\xab\xee\xdb", Kind::Rpm),
-    (b"\x7fELF", Kind::Elf),
-    (b"\xcf\xfa\xed\xfe", Kind::MachO),
-    (b"\xce\xfa\xed\xfe", Kind::MachO),
-    (b"\xfe\xed\xfa\xcf", Kind::MachO),
-    (b"\xfe\xed\xfa\xce", Kind::MachO),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", Kind::Ole2),
-    (b"{\\rtf", Kind::Rtf),
-    (b"\x89PNG\r\n\x1a\n", Kind::Png),
-    (b"\xff\xd8\xff", Kind::Jpeg),
-    (b"GIF8", Kind::Gif),
     (b"#!", Kind::Script),
+    (b"\xff\xfe", Kind::Text),
+    (b"\xfe\xff", Kind::Text),
 ];
 
 /// Readers of PDF accept its mark anywhere in this many bytes.
 const PDF_WINDOW: usize = 1024;
 /// Bytes that tell text from other bytes.
 const TEXT_WINDOW: usize = 4096;
-const TAR_HEADER: usize = 512;
 
 impl Kind {
     /// Looks at the bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
+        Self::with_type(bytes, FileType::detect(bytes))
+    }
+
+    /// The kind of bytes whose type is known. Kinds are ours: they tell what the scanner can open,
+    /// also where ClamAV's types don't.
+    pub(crate) fn with_type(bytes: &[u8], file_type: FileType) -> Self {
         if bytes.is_empty() {
             return Self::Empty;
         }
+        KINDS
+            .iter()
+            .find(|(listed, _)| *listed == file_type)
+            .map_or_else(|| Self::unlisted(bytes), |(_, kind)| *kind)
+    }
+
+    fn unlisted(bytes: &[u8]) -> Self {
         if let Some((_, kind)) = STARTS.iter().find(|(start, _)| bytes.starts_with(start)) {
             return *kind;
         }
-        if bytes.starts_with(b"MZ") {
-            return Self::Pe;
-        }
-        if is_tar(bytes) {
-            return Self::Tar;
-        }
         let head = bytes.get(..PDF_WINDOW).unwrap_or(bytes);
-        if head.windows(5).any(|window| window == b"%PDF-") {
+        if memmem::find(head, b"%PDF-").is_some() {
             return Self::Pdf;
+        }
+        if is_lzma(bytes) {
+            return Self::Lzma;
         }
         if is_text(bytes.get(..TEXT_WINDOW).unwrap_or(bytes)) {
             return Self::Text;
@@ -107,12 +148,17 @@ impl Kind {
             Self::Ar => "ar",
             Self::Cpio => "cpio",
             Self::Rpm => "rpm",
+            Self::Lzma => "lzma",
+            Self::Mail => "mail",
             Self::Elf => "elf",
             Self::Pe => "pe",
             Self::MachO => "macho",
             Self::Ole2 => "ole2",
             Self::Pdf => "pdf",
             Self::Rtf => "rtf",
+            Self::Html => "html",
+            Self::Flash => "flash",
+            Self::Java => "java",
             Self::Png => "png",
             Self::Jpeg => "jpeg",
             Self::Gif => "gif",
@@ -123,39 +169,19 @@ impl Kind {
     }
 }
 
-/// A tar header carries a checksum of itself, which old archives without a magic have too.
-fn is_tar(bytes: &[u8]) -> bool {
-    let Some(header) = bytes.get(..TAR_HEADER) else {
+/// LZMA alone has no mark: properties as programs write them, a size of dictionary that is a power
+/// of two or the sum of two, and an unpacked size that is unknown or below 256 GiB.
+fn is_lzma(bytes: &[u8]) -> bool {
+    let (Some(0x5d), Some(dictionary), Some(size), Some(0)) = (
+        bytes.first(),
+        u32_at(bytes, 1),
+        u64_at(bytes, 5),
+        bytes.get(13),
+    ) else {
         return false;
     };
-    let Some(field) = header.get(148..156) else {
-        return false;
-    };
-    let digits: Vec<u8> = field
-        .iter()
-        .copied()
-        .skip_while(|byte| *byte == b' ')
-        .take_while(u8::is_ascii_digit)
-        .collect();
-    let Some(stated) = std::str::from_utf8(&digits)
-        .ok()
-        .and_then(|digits| u64::from_str_radix(digits, 8).ok())
-    else {
-        return false;
-    };
-    let sum: u64 = header
-        .iter()
-        .enumerate()
-        .map(|(index, byte)| {
-            if (148..156).contains(&index) {
-                u64::from(b' ')
-            } else {
-                u64::from(*byte)
-            }
-        })
-        .sum();
-    // A header of zeros is the end of an archive, not its beginning.
-    sum == stated && header.first() != Some(&0)
+    let plausible = dictionary.count_ones() <= 2 && dictionary >= 4096;
+    plausible && (size == u64::MAX || size < 256 << 30)
 }
 
 fn is_text(sample: &[u8]) -> bool {

@@ -18,6 +18,8 @@ mod file_type;
 mod key;
 mod kind;
 mod limits;
+#[cfg(test)]
+mod peer;
 mod scanner;
 mod watch;
 

@@ -55,12 +55,17 @@ pub(crate) fn walk(kind: Kind, bytes: &[u8], members: &mut dyn Members) -> bool 
         | Kind::Ar
         | Kind::Cpio
         | Kind::Rpm
+        | Kind::Lzma
+        | Kind::Mail
         | Kind::Elf
         | Kind::Pe
         | Kind::MachO
         | Kind::Ole2
         | Kind::Pdf
         | Kind::Rtf
+        | Kind::Html
+        | Kind::Flash
+        | Kind::Java
         | Kind::Png
         | Kind::Jpeg
         | Kind::Gif

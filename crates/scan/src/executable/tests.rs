@@ -14,7 +14,6 @@ mod made;
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -23,23 +22,10 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use super::{Executable, ExecutableFormat};
 use crate::kind::Kind;
+use crate::peer::{CLAMSCAN, skipped};
 
-const CLAMSCAN: &str = "/usr/bin/clamscan";
 /// Bytes of a pattern; files are filled with random bytes, so these are enough to be unique.
 const PATTERN_BYTES: usize = 16;
-
-fn skipped(test: &str, reason: &str) {
-    let line = format!("SKIPPED: {test}: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
-        let mut log = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(log)
-            .unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
-}
 
 /// Signatures for the files, and which of them are expected to match.
 #[derive(Default)]
