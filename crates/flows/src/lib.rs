@@ -14,6 +14,7 @@ pub mod flow;
 pub mod garrison;
 pub mod host;
 pub mod id;
+pub mod import;
 pub mod list;
 mod nearest;
 pub mod origin;
