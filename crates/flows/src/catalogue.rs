@@ -1,21 +1,21 @@
 //! A set of flows and its invariants.
 
-use std::collections::HashMap;
-use std::sync::LazyLock;
+use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::endpoint::Transport;
+use crate::built_in;
+use crate::check::{self, Problem};
 use crate::flow::Flow;
 use crate::id::FlowId;
 use crate::origin::{Change, Source};
 use crate::party::{Component, Feature, Party, PartyId, Variable};
-use crate::profile::PortProfile;
 use crate::version::VersionRange;
 
-/// The catalogue whose rows sockets are bound and dialed from.
-const OWN: &str = "garrison";
-const GARRISON: &str = include_str!("../catalogue/garrison.toml");
+/// A longer text is refused unread.
+pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// Of more problems than these an error only tells the number.
+const SHOWN: usize = 20;
 
 /// A catalogue of flows.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,48 +48,65 @@ pub struct Catalogue {
 /// A catalogue that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CatalogueError {
-    #[error("the catalogue is no valid TOML of the expected shape")]
+    #[error("the catalogue has {0} bytes, and {MAX_BYTES} are the limit; split it")]
+    TooLarge(usize),
+    #[error("the catalogue is no TOML of the expected shape: {0}")]
     Syntax(#[from] toml::de::Error),
-    #[error("flow {0} occurs twice; give one of them another id")]
-    Duplicate(FlowId),
-    #[error("flow {flow} has no {missing}")]
-    Missing { flow: FlowId, missing: &'static str },
-    #[error(
-        "flows {first} and {second} both want {transport} port {port} of {party} under the profile {profile}",
-        transport = .transport.as_str(),
-        party = .party
-    )]
-    SamePort {
-        first: FlowId,
-        second: FlowId,
-        party: PartyId,
-        transport: Transport,
-        port: u16,
-        profile: PortProfile,
-    },
+    #[error("{}", listed(.0))]
+    Problems(Vec<Problem>),
+}
+
+fn listed(problems: &[Problem]) -> impl fmt::Display {
+    let mut text = format!("the catalogue has {} problem(s)", problems.len());
+    for problem in problems.iter().take(SHOWN) {
+        text.push_str(&format!("\n  {problem}"));
+    }
+    let more = problems.len().saturating_sub(SHOWN);
+    if more > 0 {
+        text.push_str(&format!("\n  and {more} more"));
+    }
+    text
 }
 
 impl Catalogue {
-    /// Garrison's own flows, parsed once.
+    /// Garrison's own flows, read once.
     #[must_use]
     pub fn garrison() -> &'static Self {
         #[expect(
             clippy::expect_used,
-            reason = "the text is built in, and a test parses the same text"
+            reason = "a test finds the own catalogue among those that are built in"
         )]
-        static PARSED: LazyLock<Catalogue> =
-            LazyLock::new(|| Catalogue::parse(GARRISON).expect("the built-in catalogue is valid"));
-        &PARSED
+        Self::built_in(built_in::GARRISON).expect("the own catalogue is built in")
+    }
+
+    /// A catalogue that is built in, read once.
+    #[must_use]
+    pub fn built_in(id: &str) -> Option<&'static Self> {
+        built_in::catalogue(id)
     }
 
     /// Reads a catalogue and checks it.
     ///
     /// # Errors
-    /// When the text is no catalogue, or its rows contradict each other.
+    /// When the text is too long, is no catalogue, or contradicts itself: every problem.
     pub fn parse(text: &str) -> Result<Self, CatalogueError> {
+        if text.len() > MAX_BYTES {
+            return Err(CatalogueError::TooLarge(text.len()));
+        }
         let catalogue: Self = toml::from_str(text)?;
-        catalogue.check()?;
-        Ok(catalogue)
+        let problems = catalogue.check();
+        if problems.is_empty() {
+            Ok(catalogue)
+        } else {
+            Err(CatalogueError::Problems(problems))
+        }
+    }
+
+    /// Everything that is wrong with it: references that lead nowhere, values that don't fit
+    /// their kind, unknowns without a caveat.
+    #[must_use]
+    pub fn check(&self) -> Vec<Problem> {
+        check::problems(self)
     }
 
     /// The flow of that name.
@@ -98,22 +115,13 @@ impl Catalogue {
         self.flows.iter().find(|flow| flow.id.as_str() == id)
     }
 
-    fn check(&self) -> Result<(), CatalogueError> {
-        for (index, flow) in self.flows.iter().enumerate() {
-            check_row(flow)?;
-            if self
-                .flows
-                .iter()
-                .skip(index + 1)
-                .any(|other| other.id == flow.id)
-            {
-                return Err(CatalogueError::Duplicate(flow.id.clone()));
-            }
-        }
-        if self.id.as_str() != OWN {
-            return Ok(());
-        }
-        self.check_own()
+    /// The flow of that name, or that once had it.
+    #[must_use]
+    pub fn flow_or_alias(&self, name: &str) -> Option<&Flow> {
+        self.flow(name).or_else(|| {
+            let has = |flow: &&Flow| flow.aliases.iter().any(|alias| alias == name);
+            self.flows.iter().find(has)
+        })
     }
 
     /// The end of that name.
@@ -128,77 +136,17 @@ impl Catalogue {
         self.party(&flow.to).is_some_and(|party| party.product)
     }
 
-    /// What holds for rows that sockets come from.
-    fn check_own(&self) -> Result<(), CatalogueError> {
-        for flow in &self.flows {
-            let missing = if flow.breaks.is_empty() {
-                "row that says what breaks without it"
-            } else if self.has_own_listener(flow) && flow.tls.is_none() {
-                "TLS, though a process of ours listens"
-            } else if flow.port(PortProfile::Garrison).is_none() {
-                "single port"
-            } else {
-                continue;
-            };
-            return Err(CatalogueError::Missing {
-                flow: flow.id.clone(),
-                missing,
-            });
-        }
-        PortProfile::ALL
-            .into_iter()
-            .try_for_each(|profile| self.check_ports(profile))
+    /// Whether sockets are bound and dialed from its rows.
+    #[must_use]
+    pub fn is_own(&self) -> bool {
+        self.id.as_str() == built_in::GARRISON
     }
-
-    fn check_ports(&self, profile: PortProfile) -> Result<(), CatalogueError> {
-        let mut taken: HashMap<(&PartyId, Transport, u16), &FlowId> = HashMap::new();
-        for flow in &self.flows {
-            let Some(port) = flow.port(profile) else {
-                continue;
-            };
-            for transport in flow.transports() {
-                if let Some(first) = taken.insert((&flow.to, transport, port), &flow.id) {
-                    return Err(CatalogueError::SamePort {
-                        first: first.clone(),
-                        second: flow.id.clone(),
-                        party: flow.to.clone(),
-                        transport,
-                        port,
-                        profile,
-                    });
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn check_row(flow: &Flow) -> Result<(), CatalogueError> {
-    let missing = if flow.purpose.as_str().trim().is_empty() {
-        "purpose"
-    } else if flow.from.is_empty() {
-        "party that dials (from)"
-    } else if flow.endpoints.is_empty() {
-        "endpoint"
-    } else {
-        return Ok(());
-    };
-    Err(CatalogueError::Missing {
-        flow: flow.id.clone(),
-        missing,
-    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_built_in_catalogue_is_valid() {
-        let catalogue = Catalogue::parse(GARRISON).unwrap();
-        assert_eq!(catalogue.id.as_str(), "garrison");
-        assert_eq!(&catalogue, Catalogue::garrison());
-    }
+    use crate::profile::PortProfile;
 
     #[test]
     fn profiles_give_the_declared_ports() {
@@ -222,54 +170,20 @@ mod tests {
         assert!(Catalogue::garrison().flow("telnet").is_none());
     }
 
-    fn altered(from: &str, to: &str) -> CatalogueError {
-        assert!(GARRISON.contains(from), "{from:?} is in the text");
-        Catalogue::parse(&GARRISON.replacen(from, to, 1)).unwrap_err()
+    #[test]
+    fn a_catalogue_without_end_is_refused_unread() {
+        let text = "#".repeat(MAX_BYTES + 1);
+        assert!(matches!(
+            Catalogue::parse(&text),
+            Err(CatalogueError::TooLarge(_))
+        ));
     }
 
     #[test]
-    fn two_listeners_of_one_party_cannot_share_a_port() {
-        let error = altered("ports = [\"8443\"]", "ports = [\"443\"]");
-        assert!(
-            matches!(
-                &error,
-                CatalogueError::SamePort {
-                    port: 443,
-                    party,
-                    ..
-                } if party.as_str() == "manager"
-            ),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn an_id_occurs_once() {
-        let error = altered("id = \"console\"", "id = \"api\"");
-        assert!(
-            matches!(&error, CatalogueError::Duplicate(id) if id.as_str() == "api"),
-            "{error}"
-        );
-    }
-
-    #[test]
-    fn port_zero_is_refused() {
-        let error = altered("ports = [\"8443\"]", "ports = [\"0\"]");
-        assert!(matches!(error, CatalogueError::Syntax(_)), "{error}");
-    }
-
-    #[test]
-    fn a_listener_of_ours_has_tls() {
-        let error = altered(
-            "tls = { trust = \"site-ca\", pinned = \"yes\", inspection = \"forbidden\", client_certificate = \"optional\" }\n",
-            "",
-        );
-        assert!(matches!(error, CatalogueError::Missing { .. }), "{error}");
-    }
-
-    #[test]
-    fn an_unknown_key_is_an_error() {
-        let error = altered("default_on = true", "default_on = true\nport = 1");
-        assert!(matches!(error, CatalogueError::Syntax(_)), "{error}");
+    fn an_unknown_key_is_an_error_with_its_line() {
+        let text = built_in::text(built_in::GARRISON).unwrap();
+        let wrong = text.replacen("default_on = true", "default_on = true\nport = 1", 1);
+        let error = Catalogue::parse(&wrong).unwrap_err().to_string();
+        assert!(error.contains("port") && error.contains("line"), "{error}");
     }
 }

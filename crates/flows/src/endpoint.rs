@@ -34,6 +34,18 @@ pub struct Endpoint {
     pub versions: VersionRange,
 }
 
+impl Endpoint {
+    /// What two endpoints differ in, if they differ.
+    pub(crate) fn identity(&self) -> impl Eq + std::hash::Hash + '_ {
+        (
+            (self.kind, self.value.as_str(), self.transport),
+            (self.ports.as_slice(), self.port_variable.as_deref()),
+            (self.protocol.as_deref(), self.path.as_deref()),
+            self.versions.to_string(),
+        )
+    }
+}
+
 /// How an endpoint's value covers hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

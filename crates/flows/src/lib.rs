@@ -8,7 +8,9 @@
 //! Start reading at `catalogue/garrison.toml` (the rows), then [`flow`] (what a row says),
 //! [`catalogue`] (a set of rows and its invariants) and [`garrison`] (our own rows by name).
 
+pub mod built_in;
 pub mod catalogue;
+pub mod check;
 pub mod endpoint;
 pub mod flow;
 pub mod garrison;
@@ -28,6 +30,7 @@ pub mod tls;
 pub mod version;
 
 pub use catalogue::{Catalogue, CatalogueError};
+pub use check::Problem;
 pub use endpoint::{Endpoint, MatchKind, PortRange, Transport};
 pub use flow::{
     Break, Counterpart, DataClass, Direction, Flow, Need, Process, ProxyKind, Severity,

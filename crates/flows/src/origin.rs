@@ -38,6 +38,26 @@ pub struct Fact {
     pub confidence: Confidence,
 }
 
+impl Fact {
+    /// The lines, first and last of each run; `None` when the text is not of that form, or they
+    /// don't rise.
+    #[must_use]
+    pub fn line_ranges(&self) -> Option<Vec<(u32, u32)>> {
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for run in self.lines.split(',') {
+            let (first, last) = run.split_once('-').unwrap_or((run, run));
+            let number = |text: &str| text.trim().parse::<u32>().ok();
+            let (first, last) = (number(first)?, number(last)?);
+            let before = ranges.last().map_or(0, |(_, last)| *last);
+            if first <= before || last < first {
+                return None;
+            }
+            ranges.push((first, last));
+        }
+        Some(ranges)
+    }
+}
+
 /// How sure a fact is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -143,6 +163,23 @@ impl From<Date> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lines_are_runs_that_rise() {
+        let lines = |text: &str| {
+            Fact {
+                about: Vec::new(),
+                source: FlowId::parse("page").unwrap(),
+                lines: text.to_owned(),
+                confidence: Confidence::Stated,
+            }
+            .line_ranges()
+        };
+        assert_eq!(lines("3, 12-17,20"), Some(vec![(3, 3), (12, 17), (20, 20)]));
+        for text in ["", "0", "a", "7-3", "5,5", "12-17,13", "1-2-3"] {
+            assert_eq!(lines(text), None, "{text:?}");
+        }
+    }
 
     #[test]
     fn dates_are_as_exact_as_their_source() {

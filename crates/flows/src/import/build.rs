@@ -1,6 +1,6 @@
 //! From rows that were read to a catalogue.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use sha2::{Digest, Sha256};
 
@@ -102,7 +102,7 @@ impl<'o> Builder<'o> {
         self.version = version;
     }
 
-    pub(super) fn add(&mut self, draft: Draft) -> Result<FlowId, ImportError> {
+    pub(super) fn add(&mut self, mut draft: Draft) -> Result<FlowId, ImportError> {
         if self.flows.len() >= MAX_ROWS {
             return Err(ImportError::TooManyRows);
         }
@@ -111,6 +111,8 @@ impl<'o> Builder<'o> {
             return Err(ImportError::TooManyEndpoints);
         }
         let id = self.fresh_id(&draft)?;
+        draft.aliases.retain(|alias| self.ids.insert(alias.clone()));
+        drop_repeated(&mut draft.endpoints);
         let understood = draft.caveats.is_empty()
             && draft.direction != Direction::Unknown
             && draft.endpoints.iter().all(is_known);
@@ -287,6 +289,19 @@ impl<'o> Builder<'o> {
             report: self.report,
         })
     }
+}
+
+/// A list may say the same destination twice in a row.
+fn drop_repeated(endpoints: &mut Vec<Endpoint>) {
+    let mut first = {
+        let mut seen = HashSet::new();
+        let identities = endpoints.iter().map(Endpoint::identity);
+        identities
+            .map(|identity| seen.insert(identity))
+            .collect::<Vec<bool>>()
+    }
+    .into_iter();
+    endpoints.retain(|_| first.next().unwrap_or(true));
 }
 
 fn is_known(endpoint: &Endpoint) -> bool {

@@ -59,6 +59,7 @@ to = "vendor"
 direction = "outbound"
 need = "required"
 regions = ["eu"]
+caveats = ["The page lost a host."]
 endpoints = [
     { match = "exact", value = "old.example.com", transport = "tcp", ports = ["80"], versions = { before = "12" } },
     { match = "any-depth", value = "example.com", transport = "tcp", ports = ["443"] },
