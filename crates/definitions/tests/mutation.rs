@@ -18,7 +18,11 @@ use setup::{gzip, needle, scan_with, tar, xz, zip, zip_by};
 fn samples() -> Vec<Vec<u8>> {
     let text = b"a NEEDLE in hay, and then some more hay around it".as_slice();
     let inner = tar(&[(b"docs/note.txt", text), (b"other", b"hay")]);
-    vec![
+    let mut samples: Vec<Vec<u8>> = setup::made::all(text)
+        .into_iter()
+        .map(|made| made.bytes)
+        .collect();
+    samples.extend([
         zip(&[("a", text), ("b/", b""), ("b/c.gz", &gzip(text))]),
         zip_by(zip::CompressionMethod::Stored, &[("t.tar", &inner)]),
         zip_by(zip::CompressionMethod::Bzip2, &[("z", text)]),
@@ -28,7 +32,8 @@ fn samples() -> Vec<Vec<u8>> {
         xz(&inner),
         inner,
         [b"#!/bin/sh\n".as_slice(), &zip(&[("x", &xz(text))])].concat(),
-    ]
+    ]);
+    samples
 }
 
 #[derive(Debug, Clone)]

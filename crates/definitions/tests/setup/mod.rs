@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+pub(crate) mod made;
+
 use std::io::{Cursor, Write};
 use std::time::Duration;
 
@@ -134,4 +136,18 @@ pub(crate) fn own_content() -> std::path::PathBuf {
         std::path::PathBuf::from,
     );
     root.join("definitions")
+}
+
+/// Says that a test can't run here.
+pub(crate) fn skipped(test: &str, reason: &str) {
+    let line = format!("SKIPPED: {test}: {reason}");
+    println!("{line}");
+    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
+        let mut log = std::fs::OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(log)
+            .unwrap();
+        writeln!(log, "{line}").unwrap();
+    }
 }

@@ -5,10 +5,7 @@ use std::io::{self, Read};
 use flate2::bufread::GzDecoder;
 use model::verdict::Remark;
 
-use super::{Content, Members};
-
-/// The member's name when the header has none.
-const UNNAMED: &[u8] = b"content";
+use super::{Content, Members, UNNAMED};
 
 pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
     let mut streams = Streams::new(bytes);

@@ -4,17 +4,30 @@
 //! To add a format: a file here with a `walk`, a line in [`walk`], a kind in `kind.rs`, samples in
 //! the tests, and it is in the fuzz target.
 
+mod ar;
+mod bzip2;
+mod cpio;
 mod gzip;
+mod html;
+mod lzma;
+mod macho;
+mod mail;
+mod rpm;
 mod tar;
 mod xz;
 mod zip;
+mod zstd;
 
 use std::io::Read;
 use std::ops::ControlFlow;
 
+use model::Limit;
 use model::verdict::Remark;
 
 use crate::kind::Kind;
+
+/// The name of a member that has none.
+const UNNAMED: &[u8] = b"content";
 
 /// A member's bytes.
 pub(crate) enum Content<'a> {
@@ -37,26 +50,47 @@ pub(crate) trait Members {
 
     /// Something about the container itself.
     fn remark(&mut self, remark: Remark);
+
+    /// A limit that only this format has kept part of the container unread.
+    fn limit(&mut self, limit: Limit);
 }
+
+/// What walks a container.
+type Walk = fn(&[u8], &mut dyn Members);
 
 /// Walks `bytes` if they are a container. Returns whether they are.
 pub(crate) fn walk(kind: Kind, bytes: &[u8], members: &mut dyn Members) -> bool {
-    match kind {
-        Kind::Zip => zip::walk(bytes, members),
-        Kind::Gzip => gzip::walk(bytes, members),
-        Kind::Xz => xz::walk(bytes, members),
-        Kind::Tar => tar::walk(bytes, members),
+    let walk = walker(kind, bytes);
+    if let Some(walk) = walk {
+        walk(bytes, members);
+    }
+    walk.is_some()
+}
+
+/// Whether [`walk`] would find a container.
+pub(crate) fn is_container(kind: Kind, bytes: &[u8]) -> bool {
+    walker(kind, bytes).is_some()
+}
+
+fn walker(kind: Kind, bytes: &[u8]) -> Option<Walk> {
+    let own: Option<Walk> = match kind {
+        Kind::Zip => Some(zip::walk),
+        Kind::Gzip => Some(gzip::walk),
+        Kind::Xz => Some(xz::walk),
+        Kind::Tar => Some(tar::walk),
+        Kind::Bzip2 => Some(bzip2::walk),
+        Kind::Zstd => Some(zstd::walk),
+        Kind::Ar => Some(ar::walk),
+        Kind::Cpio => Some(cpio::walk),
+        Kind::Rpm => Some(rpm::walk),
+        Kind::Lzma => Some(lzma::walk),
+        Kind::Mail => Some(mail::walk),
+        Kind::Html if html::carries_data(bytes) => Some(html::walk),
+        Kind::MachO if macho::is_universal(bytes) => Some(macho::walk),
         Kind::Empty
-        | Kind::Bzip2
-        | Kind::Zstd
         | Kind::SevenZip
         | Kind::Rar
         | Kind::Cab
-        | Kind::Ar
-        | Kind::Cpio
-        | Kind::Rpm
-        | Kind::Lzma
-        | Kind::Mail
         | Kind::Elf
         | Kind::Pe
         | Kind::MachO
@@ -71,18 +105,8 @@ pub(crate) fn walk(kind: Kind, bytes: &[u8], members: &mut dyn Members) -> bool 
         | Kind::Gif
         | Kind::Script
         | Kind::Text
-        | Kind::Unknown => {
-            // A zip archive is read from its end, so it may hang behind anything.
-            if !zip::ends_like_one(bytes) {
-                return false;
-            }
-            zip::walk(bytes, members);
-        }
-    }
-    true
-}
-
-/// Whether [`walk`] would find a container.
-pub(crate) fn is_container(kind: Kind, bytes: &[u8]) -> bool {
-    matches!(kind, Kind::Zip | Kind::Gzip | Kind::Xz | Kind::Tar) || zip::ends_like_one(bytes)
+        | Kind::Unknown => None,
+    };
+    // A zip archive is read from its end, so it may hang behind anything.
+    own.or_else(|| zip::ends_like_one(bytes).then_some(zip::walk as Walk))
 }

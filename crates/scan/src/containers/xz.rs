@@ -6,11 +6,8 @@ use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
 use model::verdict::Remark;
 
-use super::{Content, Members};
+use super::{Content, Members, UNNAMED};
 use crate::limits::LZMA_MEMORY_BYTES;
-
-/// The format stores no name.
-const UNNAMED: &[u8] = b"content";
 
 pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
     let Ok(stream) = Stream::new_stream_decoder(LZMA_MEMORY_BYTES, CONCATENATED) else {
@@ -26,7 +23,7 @@ pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
 }
 
 /// Tells "needs more memory than allowed" from "broken".
-struct MemoryAware<'a>(XzDecoder<&'a [u8]>);
+pub(super) struct MemoryAware<'a>(pub(super) XzDecoder<&'a [u8]>);
 
 impl Read for MemoryAware<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {

@@ -200,6 +200,10 @@ fn shown(head: &[u8]) -> Option<FileType> {
             _ => {}
         }
     }
+    // A frame of Zstandard that is to be skipped; a frame with content follows.
+    if matches!(head.get(..4), Some([0x50..=0x5f, 0x2a, 0x4d, 0x18])) {
+        return Some(FileType::Zstd);
+    }
     if slice(head, 2, 5).is_some_and(is_lha) {
         return Some(FileType::LhaLzh);
     }

@@ -156,6 +156,10 @@ impl Members for Run<'_, '_> {
     fn remark(&mut self, remark: Remark) {
         self.remark_here(remark);
     }
+
+    fn limit(&mut self, limit: Limit) {
+        self.hit(limit);
+    }
 }
 
 impl Run<'_, '_> {
