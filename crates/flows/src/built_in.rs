@@ -8,6 +8,8 @@ use crate::catalogue::Catalogue;
 pub const GARRISON: &str = "garrison";
 /// Symantec Endpoint Protection, whose port numbers the profile `sep` takes.
 pub const SEP: &str = "symantec-endpoint-protection";
+/// Symantec Web Security Service.
+pub const WSS: &str = "symantec-web-security-service";
 /// Sangfor Endpoint Secure, whose port numbers the profile `sangfor` takes.
 pub const SANGFOR: &str = "sangfor-endpoint-secure";
 
@@ -28,10 +30,21 @@ impl BuiltIn {
     }
 }
 
-static BUILT_IN: [BuiltIn; 1] = [BuiltIn::new(
-    GARRISON,
-    include_str!("../catalogue/garrison.toml"),
-)];
+static BUILT_IN: [BuiltIn; 4] = [
+    BuiltIn::new(GARRISON, include_str!("../catalogue/garrison.toml")),
+    BuiltIn::new(
+        SEP,
+        include_str!("../catalogue/symantec-endpoint-protection.toml"),
+    ),
+    BuiltIn::new(
+        WSS,
+        include_str!("../catalogue/symantec-web-security-service.toml"),
+    ),
+    BuiltIn::new(
+        SANGFOR,
+        include_str!("../catalogue/sangfor-endpoint-secure.toml"),
+    ),
+];
 
 /// The ids, in the order of lists.
 pub fn ids() -> impl Iterator<Item = &'static str> + Clone {

@@ -16,6 +16,9 @@ pub struct Endpoint {
     /// where it is unknown.
     #[serde(default)]
     pub value: String,
+    /// Where the host is unknown: the variable with which a site that knows it fills it in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<String>,
     pub transport: Transport,
     /// Empty where the transport has none, or where they are unknown (a caveat says so).
     #[serde(default)]

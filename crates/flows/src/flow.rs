@@ -9,7 +9,7 @@ use crate::party::PartyId;
 use crate::profile::PortProfile;
 use crate::text::Text;
 use crate::tls::Tls;
-use crate::version::VersionRange;
+use crate::version::{Version, VersionRange};
 
 /// A flow.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,10 +140,16 @@ impl Flow {
         transports
     }
 
-    /// Whether it is no longer used by any version.
+    /// Whether it is no longer used: by no version, or not by the site's. A site that says no
+    /// version counts as having the latest.
     #[must_use]
-    pub const fn is_retired(&self) -> bool {
-        self.retired.is_some()
+    pub fn is_retired(&self, site: Option<&Version>) -> bool {
+        self.retired
+            .as_ref()
+            .is_some_and(|retired| match (&retired.from_version, site) {
+                (Some(from), Some(version)) => version >= from,
+                (Some(_), None) | (None, _) => true,
+            })
     }
 }
 
@@ -216,6 +222,9 @@ pub enum Need {
 pub struct Retired {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<Date>,
+    /// The product's first version that does without it; a site that says an earlier one has it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_version: Option<Version>,
     /// What replaced it, or why it went.
     pub reason: Text,
 }

@@ -28,6 +28,8 @@ pub struct Selection<'c> {
 pub struct Selected<'c> {
     pub catalogue: &'c Catalogue,
     pub flow: &'c Flow,
+    /// Whether the site's version does without it (or all do).
+    pub retired: bool,
     /// Those of the site's version; a variable with several values gives several.
     pub endpoints: Vec<ResolvedEndpoint>,
 }
@@ -157,7 +159,7 @@ impl Selected<'_> {
     /// # Errors
     /// When no endpoint passes: why.
     pub fn perimeter(&self) -> Result<Perimeter<'_>, Reason> {
-        if let Some(retired) = &self.flow.retired {
+        if let Some(retired) = self.flow.retired.as_ref().filter(|_| self.retired) {
             return Err(Reason::Retired(retired.reason.as_str().to_owned()));
         }
         match self.flow.direction {
@@ -226,6 +228,7 @@ pub fn select<'c>(catalogue: &'c Catalogue, site: &Site) -> Result<Selection<'c>
         selection.flows.push(Selected {
             catalogue,
             flow,
+            retired: flow.is_retired(site.version.as_ref()),
             endpoints,
         });
     }

@@ -215,7 +215,7 @@ fn check_changes(catalogue: &Catalogue, found: &mut Found) {
                 ChangeKind::Removed
                     if catalogue
                         .flow(id.as_str())
-                        .is_some_and(|flow| !flow.is_retired()) =>
+                        .is_some_and(|flow| flow.retired.is_none()) =>
                 {
                     found.add(
                         &place,

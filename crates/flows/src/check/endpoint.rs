@@ -6,7 +6,7 @@ use crate::catalogue::Catalogue;
 use crate::check::catalogue::check_reference;
 use crate::check::flow::check_range;
 use crate::check::{Found, What};
-use crate::endpoint::{Endpoint, PortRange, Transport};
+use crate::endpoint::{Endpoint, MatchKind, PortRange, Transport};
 use crate::flow::{Direction, Flow};
 use crate::host::Host;
 use crate::party::VariableKind;
@@ -22,6 +22,17 @@ pub(super) fn check(catalogue: &Catalogue, flow: &Flow, endpoint: &Endpoint, fou
     }
     if let Some(name) = &endpoint.port_variable {
         check_reference(catalogue, name, VariableKind::Port, &place, found);
+    }
+    if let Some(name) = &endpoint.set_by {
+        check_reference(catalogue, name, VariableKind::Hosts, &place, found);
+        if endpoint.kind != MatchKind::Unknown {
+            found.add(
+                &place,
+                What::Contradiction(
+                    "a site fills in unknown hosts alone; remove \"set_by\", or write match = \"unknown\"",
+                ),
+            );
+        }
     }
     let has_caveat = !flow.caveats.is_empty();
     if endpoint.transport == Transport::Unknown && !has_caveat {

@@ -276,6 +276,11 @@ fn what_does_not_fit_is_refused() {
             "",
             "which source says it",
         ),
+        (
+            "value = \"server\", transport",
+            "value = \"server\", set_by = \"server\", transport",
+            "fills in unknown hosts alone",
+        ),
         ("kind = \"added\"", "kind = \"removed\"", "is still there"),
     ] {
         let error = altered(from, to);

@@ -42,6 +42,7 @@ pub(super) fn endpoint(kind: MatchKind, value: &str, transport: Transport) -> En
         value: value.to_owned(),
         transport,
         ports: Vec::new(),
+        set_by: None,
         port_variable: None,
         protocol: None,
         path: None,

@@ -321,3 +321,34 @@ fn a_missing_transport_or_port_is_held_back() {
         Err(Reason::DirectionUnknown)
     );
 }
+
+#[test]
+fn what_a_version_still_uses_passes_the_perimeter_for_that_version_alone() {
+    let catalogue = Catalogue::built_in("sangfor-endpoint-secure").unwrap();
+    let passes = |release: Option<&str>| {
+        let site = site(|site| site.version = release.map(|text| Version::parse(text).unwrap()));
+        let selection = select(catalogue, &site).unwrap();
+        selection.flows.iter().any(|flow| {
+            flow.flow.id.as_str() == "saas-rule-databases-cn" && flow.perimeter().is_ok()
+        })
+    };
+    assert!(passes(Some("6.0.3")));
+    assert!(!passes(Some("6.0.4")) && !passes(None));
+}
+
+#[test]
+fn a_site_fills_in_the_host_that_a_source_lost() {
+    let catalogue = Catalogue::built_in("symantec-web-security-service").unwrap();
+    let forwarding = |site: &Site| {
+        let selection = select(catalogue, site).unwrap();
+        let flow = selection
+            .flows
+            .iter()
+            .find(|flow| flow.flow.id.as_str() == "proxy-forwarding")
+            .unwrap();
+        flow.perimeter().map(|perimeter| perimeter.passing.len())
+    };
+    assert_eq!(forwarding(&Site::default()), Err(Reason::HostUnknown));
+    let filled = site(|site| site.set("wss-data-centers=192.0.2.0/24").unwrap());
+    assert_eq!(forwarding(&filled), Ok(1));
+}

@@ -91,6 +91,14 @@ impl<'c> Values<'c> {
         {
             return Ok(hosts.clone());
         }
+        if endpoint.kind == MatchKind::Unknown
+            && let Some(hosts) = endpoint
+                .set_by
+                .as_ref()
+                .and_then(|name| self.hosts.get(name.as_str()))
+        {
+            return Ok(hosts.clone());
+        }
         Ok(vec![Host::of(endpoint.kind, &endpoint.value)?])
     }
 
