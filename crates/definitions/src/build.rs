@@ -1,13 +1,19 @@
 //! The compiler: sources to sections.
 
-use model::{DefinitionRevision, DefinitionType, Maturity};
-use scan::Counts;
-use scan::layout::{ANY_SIZE, HASH_BYTES, HASH_TABLE_HEADER, SectionKind};
+use std::convert::Infallible;
 
-use crate::error::BuildError;
-use crate::hash_list::{self, HashEntry, HashValue};
+use model::DefinitionRevision;
+use scan::Counts;
+use scan::layout::{HASH_BYTES, SectionKind};
+
+use crate::clam::hash::{read, read_plain};
+use crate::clam::ignore::Ignored;
+use crate::error::{BuildError, SourceError};
+use crate::hashes::HashTables;
+use crate::lines::Lines;
+use crate::report::{Problem, Report, Why};
 use crate::rule_set::RuleSet;
-use crate::source::{Source, SourceKind};
+use crate::source::{Format, HashedThing, Source, SourceKind};
 use crate::write::{Section, write};
 use crate::yara;
 
@@ -18,8 +24,15 @@ pub struct Progress {
     pub done: u64,
     /// Bytes of sources in all.
     pub total: u64,
-    /// The source that is read next, or what is done after the last.
+    /// The source that is read, or what is done after the last.
     pub step: String,
+}
+
+/// What is built.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct BuildOptions {
+    /// Also what finds the merely unwanted: `.hdu`, `.hsu`, `.mdu`, `.msu`, `.ndu`, `.ldu`.
+    pub unwanted: bool,
 }
 
 /// A set that was compiled and is not signed yet. The same sources with the same revision make
@@ -30,6 +43,7 @@ pub struct Compiled {
     root: [u8; HASH_BYTES],
     revision: DefinitionRevision,
     counts: Counts,
+    report: Report,
 }
 
 impl Compiled {
@@ -37,6 +51,12 @@ impl Compiled {
     #[must_use]
     pub fn unsigned(&self) -> &[u8] {
         &self.unsigned
+    }
+
+    /// The file without its trailer.
+    #[must_use]
+    pub fn into_unsigned(self) -> Vec<u8> {
+        self.unsigned
     }
 
     /// The root of the tree of hashes, which is what gets signed.
@@ -56,151 +76,316 @@ impl Compiled {
     pub const fn counts(&self) -> Counts {
         self.counts
     }
+
+    /// What of the sources was used, and what was not.
+    #[must_use]
+    pub const fn report(&self) -> &Report {
+        &self.report
+    }
 }
 
-/// Compiles sources. `progress` hears of each source before it is read.
+/// Compiles sources, without what finds the merely unwanted. What can't be used stops nothing:
+/// see [`Compiled::report`].
 ///
 /// # Errors
-/// All bad lines and rules, not just the first; nothing is compiled while there is one.
+/// As [`build_with`].
 pub fn build(
     sources: &[Source],
     revision: DefinitionRevision,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Compiled, BuildError> {
-    let mut sources: Vec<&Source> = sources.iter().collect();
-    sources.sort_by(|left, right| (&left.name, &left.bytes).cmp(&(&right.name, &right.bytes)));
-    sources.dedup();
-    let total = sources.iter().map(|source| source.bytes.len() as u64).sum();
-    let mut done = 0;
-    let mut errors = Vec::new();
-    let mut entries = Vec::new();
-    let mut compiler = yara::Compiler::new();
-    for source in sources {
-        progress(&Progress {
-            done,
-            total,
-            step: source.name.clone(),
-        });
-        match SourceKind::of(&source.name) {
-            Some(SourceKind::HashList) => entries.append(&mut hash_list::read(source, &mut errors)),
-            Some(SourceKind::Yara) => compiler.add(source, &mut errors),
-            None => {}
-        }
-        done += source.bytes.len() as u64;
-    }
-    if !errors.is_empty() {
-        return Err(BuildError::Sources(errors));
-    }
-    progress(&Progress {
-        done,
-        total,
-        step: "compiling YARA rules".into(),
-    });
+    build_with(BuildOptions::default(), sources, revision, progress)
+}
 
-    let mut rules = RuleSet::default();
-    let yara = compiler.finish(&mut rules, &mut errors)?;
-    if !errors.is_empty() {
-        return Err(BuildError::Sources(errors));
-    }
-    let tables = Tables::sort(entries, &mut rules)?;
-    let counts = Counts {
-        md5: tables.md5.len() as u64,
-        sha1: tables.sha1.len() as u64,
-        sha256: tables.sha256.len() as u64,
+/// Compiles sources. `progress` hears of each before it is read, and of long ones now and then.
+///
+/// # Errors
+/// When nothing in the sources can be used, or they are more than a file can hold.
+pub fn build_with(
+    options: BuildOptions,
+    sources: &[Source],
+    revision: DefinitionRevision,
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Compiled, BuildError> {
+    let mut build = Build::read(options, sources, progress)?;
+    build.told.step = "compiling".into();
+    (build.progress)(&build.told);
+    let mut rules = build.rules;
+    let mut errors = Vec::new();
+    let yara = build.yara.finish(&mut rules, &mut errors)?;
+    build.report.used("yar", yara.count);
+    note(&mut build.report, errors);
+    let (tables, counted) = build.hashes.into_sections(&mut rules)?;
+    let mut counts = Counts {
         yara: yara.count,
+        ..Counts::default()
     };
+    for (kind, count) in counted {
+        *place(&mut counts, kind) += count;
+    }
     if counts.total() == 0 {
         return Err(BuildError::Empty);
     }
-    let (records, names) = rules.into_sections();
+    let names = rules.into_sections()?;
     let mut sections = vec![
-        Section::new(SectionKind::Rules, records),
-        Section::new(SectionKind::Names, names),
+        Section::new(SectionKind::Rules, names.rules),
+        Section::new(SectionKind::Names, names.names),
+        Section::new(SectionKind::Families, names.families),
     ];
-    for (kind, table) in [
-        (SectionKind::Md5, hash_table(&tables.md5)),
-        (SectionKind::Sha1, hash_table(&tables.sha1)),
-        (SectionKind::Sha256, hash_table(&tables.sha256)),
-        (SectionKind::Yara, yara.section),
-    ] {
-        if !table.is_empty() {
-            sections.push(Section::new(kind, table));
-        }
+    sections.extend(tables);
+    if !yara.section.is_empty() {
+        sections.push(Section::new(SectionKind::Yara, yara.section));
     }
-    let (unsigned, root) = write(revision, &sections)?;
-    progress(&Progress {
-        done,
-        total,
-        step: "done".into(),
-    });
+    let (unsigned, root) = write(revision, sections)?;
+    build.told.step = "done".into();
+    (build.progress)(&build.told);
     Ok(Compiled {
         unsigned,
         root,
         revision,
         counts,
+        report: build.report,
     })
 }
 
-type Record<const N: usize> = ([u8; N], u64, u32);
-
-#[derive(Default)]
-struct Tables {
-    md5: Vec<Record<16>>,
-    sha1: Vec<Record<20>>,
-    sha256: Vec<Record<32>>,
+/// Reads sources as a build does, and tells what came of them. Nothing is compiled but YARA rules.
+///
+/// # Errors
+/// When there are more names than a file can hold.
+pub fn lint(
+    options: BuildOptions,
+    sources: &[Source],
+    progress: &mut dyn FnMut(&Progress),
+) -> Result<Report, BuildError> {
+    let build = Build::read(options, sources, progress)?;
+    let (mut rules, mut report) = (build.rules, build.report);
+    let mut errors = Vec::new();
+    let yara = build.yara.finish(&mut rules, &mut errors)?;
+    report.used("yar", yara.count);
+    note(&mut report, errors);
+    Ok(report)
 }
 
-impl Tables {
-    fn sort(mut entries: Vec<HashEntry>, rules: &mut RuleSet) -> Result<Self, BuildError> {
-        entries.sort_by(|left, right| {
-            (left.hash, left.size, &left.name).cmp(&(right.hash, right.size, &right.name))
-        });
-        let mut tables = Self::default();
-        for entry in entries {
-            let rule = rules.number(&entry.name, DefinitionType::Av, Maturity::Enforcing)?;
-            let size = entry.size.unwrap_or(ANY_SIZE);
-            match entry.hash {
-                HashValue::Md5(hash) => tables.md5.push((hash, size, rule)),
-                HashValue::Sha1(hash) => tables.sha1.push((hash, size, rule)),
-                HashValue::Sha256(hash) => tables.sha256.push((hash, size, rule)),
-            }
+/// The counter of a table's records.
+fn place(counts: &mut Counts, kind: SectionKind) -> &mut u64 {
+    match kind {
+        SectionKind::Md5 => &mut counts.md5,
+        SectionKind::Sha1 => &mut counts.sha1,
+        SectionKind::Sha256 => &mut counts.sha256,
+        SectionKind::SectionMd5 | SectionKind::SectionSha1 | SectionKind::SectionSha256 => {
+            &mut counts.section_hashes
         }
-        settle(&mut tables.md5);
-        settle(&mut tables.sha1);
-        settle(&mut tables.sha256);
-        Ok(tables)
+        SectionKind::ImportMd5 | SectionKind::ImportSha1 | SectionKind::ImportSha256 => {
+            &mut counts.import_hashes
+        }
+        _ => &mut counts.allowed,
     }
 }
 
-fn settle<const N: usize>(records: &mut Vec<Record<N>>) {
-    records.sort_unstable();
-    records.dedup();
+fn note(report: &mut Report, errors: Vec<SourceError>) {
+    for error in errors {
+        let line = error.line.map(|line| line as u64);
+        let problem = Problem::malformed(error.reason);
+        report.add(&error.source.as_str().into(), line, "yar", problem);
+    }
 }
 
-fn hash_table<const N: usize>(records: &[Record<N>]) -> Vec<u8> {
-    if records.is_empty() {
-        return Vec::new();
+/// Sources on their way.
+struct Build<'s, 'p> {
+    options: BuildOptions,
+    ignored: Ignored,
+    rules: RuleSet,
+    hashes: HashTables,
+    yara: yara::Compiler<'s>,
+    report: Report,
+    progress: &'p mut dyn FnMut(&Progress),
+    told: Progress,
+}
+
+impl<'s, 'p> Build<'s, 'p> {
+    fn read(
+        options: BuildOptions,
+        sources: &'s [Source],
+        progress: &'p mut dyn FnMut(&Progress),
+    ) -> Result<Self, BuildError> {
+        let mut sources: Vec<&Source> = sources.iter().collect();
+        sources.sort_by(|left, right| (&left.name, &left.bytes).cmp(&(&right.name, &right.bytes)));
+        sources.dedup();
+        let mut build = Self {
+            options,
+            ignored: Ignored::default(),
+            rules: RuleSet::default(),
+            hashes: HashTables::default(),
+            yara: yara::Compiler::new(),
+            report: Report::default(),
+            progress,
+            told: Progress {
+                done: 0,
+                total: sources.iter().map(|source| source.bytes.len() as u64).sum(),
+                step: String::new(),
+            },
+        };
+        // What is to be left out must be known before the first signature is read.
+        for source in &sources {
+            build.ignore(source);
+        }
+        for source in sources {
+            build.told.step.clone_from(&source.name);
+            (build.progress)(&build.told);
+            let done = build.told.done + source.bytes.len() as u64;
+            build.source(source)?;
+            build.told.done = done;
+        }
+        Ok(build)
     }
-    let mut sizes: Vec<u64> = records.iter().map(|(_, size, _)| *size).collect();
-    sizes.sort_unstable();
-    sizes.dedup();
-    let any_size = sizes.last() == Some(&ANY_SIZE);
-    if any_size {
-        sizes.pop();
+
+    fn ignore(&mut self, source: &'s Source) {
+        let Some(format) = Format::of(&source.name) else {
+            return;
+        };
+        if format.kind == SourceKind::Ignored {
+            let ignored = &mut self.ignored;
+            let lines = Lines {
+                source,
+                format,
+                report: &mut self.report,
+            };
+            let Ok(()) =
+                lines.read::<Infallible>(|line| Ok(ignored.add(line).map(|()| false)), |_| ());
+        }
     }
-    let mut table =
-        Vec::with_capacity(HASH_TABLE_HEADER + sizes.len() * 8 + records.len() * (N + 12));
-    table.extend_from_slice(&(records.len() as u64).to_le_bytes());
-    table.extend_from_slice(&(sizes.len() as u64).to_le_bytes());
-    table.extend_from_slice(&u64::from(any_size).to_le_bytes());
-    table.extend_from_slice(&[0; 8]);
-    for size in sizes {
-        table.extend_from_slice(&size.to_le_bytes());
+
+    fn source(&mut self, source: &'s Source) -> Result<(), BuildError> {
+        let Some(format) = Format::of(&source.name) else {
+            return Ok(());
+        };
+        match format.kind {
+            SourceKind::Hashes(of) => self.hash_list(source, format, of)?,
+            SourceKind::PlainHashes => self.plain_hashes(source, format)?,
+            SourceKind::Patterns | SourceKind::Expressions | SourceKind::FileTypes => {
+                self.unsupported(source, format, "byte patterns are not compiled", true);
+            }
+            SourceKind::Yara => {
+                let mut errors = Vec::new();
+                self.yara.add(source, &mut errors);
+                note(&mut self.report, errors);
+            }
+            SourceKind::Unsupported { what, lines } => {
+                self.unsupported(source, format, what, lines);
+            }
+            SourceKind::Container(_) => {
+                self.unsupported(source, format, "containers are not opened", false);
+            }
+            // Read first of all.
+            SourceKind::Ignored => {}
+        }
+        Ok(())
     }
-    for (hash, size, rule) in records {
-        table.extend_from_slice(hash);
-        table.extend_from_slice(&size.to_le_bytes());
-        table.extend_from_slice(&rule.to_le_bytes());
+
+    fn hash_list(
+        &mut self,
+        source: &'s Source,
+        format: &'static Format,
+        of: HashedThing,
+    ) -> Result<(), BuildError> {
+        let (ignored, rules, hashes) = (&self.ignored, &mut self.rules, &mut self.hashes);
+        let left_out = format.unwanted && !self.options.unwanted;
+        let lines = Lines {
+            source,
+            format,
+            report: &mut self.report,
+        };
+        let (told, progress) = (&mut self.told, &mut *self.progress);
+        let done = told.done;
+        lines.read(
+            |line| {
+                let entry = match read(of, line) {
+                    Ok(Some(entry)) => entry,
+                    Ok(None) => return Ok(Ok(false)),
+                    Err(problem) => return Ok(Err(problem)),
+                };
+                if left_out {
+                    return Ok(Err(unwanted()));
+                }
+                if ignored.has(entry.name.as_bytes(), line) {
+                    return Ok(Err(Problem::new(Why::Ignored, "an ignore list names it")));
+                }
+                let name = rules.name(entry.name)?;
+                hashes.add(of, entry.hash, entry.size, name);
+                Ok(Ok(true))
+            },
+            |bytes| {
+                told.done = done + bytes;
+                progress(told);
+            },
+        )
     }
-    table
+
+    fn plain_hashes(
+        &mut self,
+        source: &'s Source,
+        format: &'static Format,
+    ) -> Result<(), BuildError> {
+        let file = source.name.rsplit('/').next().unwrap_or_default();
+        let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
+        let printable: String = stem
+            .chars()
+            .filter(|character| !character.is_control())
+            .take(100)
+            .collect();
+        let name = self.rules.name(&format!("List.{printable}"))?;
+        let hashes = &mut self.hashes;
+        let lines = Lines {
+            source,
+            format,
+            report: &mut self.report,
+        };
+        let Ok(()) = lines.read::<Infallible>(
+            |line| {
+                Ok(read_plain(line).map(|hash| {
+                    hash.is_some_and(|hash| {
+                        hashes.add(HashedThing::File, hash, None, name);
+                        true
+                    })
+                }))
+            },
+            |_| (),
+        );
+        Ok(())
+    }
+
+    fn unsupported(
+        &mut self,
+        source: &'s Source,
+        format: &'static Format,
+        what: &'static str,
+        by_line: bool,
+    ) {
+        let problem = || Problem::new(Why::Unsupported, what);
+        if !by_line {
+            let name = source.name.as_str().into();
+            self.report.add(&name, None, format.extension, problem());
+            return;
+        }
+        let lines = Lines {
+            source,
+            format,
+            report: &mut self.report,
+        };
+        let Ok(()) = lines.read::<Infallible>(
+            |line| {
+                let line = line.trim_ascii();
+                let signature = !line.is_empty() && !line.starts_with(b"#");
+                Ok(if signature { Err(problem()) } else { Ok(false) })
+            },
+            |_| (),
+        );
+    }
+}
+
+fn unwanted() -> Problem {
+    Problem::new(
+        Why::Unwanted,
+        "it finds what is merely unwanted; ask for that with --pua",
+    )
 }

@@ -2,8 +2,8 @@
 
 use model::DefinitionRevision;
 use scan::layout::{
-    HASH_BYTES, MAGIC, MAX_SECTIONS, PAGE_BYTES, SECTION_TABLE, SectionKind, VERSION, file_length,
-    page_hash, root_hash,
+    HASH_BYTES, MAGIC, MAX_SECTIONS, PAGE_BYTES, SECTION_BYTES, SECTION_TABLE, SectionKind,
+    VERSION, file_length, page_hash, root_hash,
 };
 
 use crate::error::BuildError;
@@ -29,26 +29,16 @@ impl Section {
 /// Everything before the trailer, and the root.
 pub(crate) fn write(
     revision: DefinitionRevision,
-    sections: &[Section],
+    sections: Vec<Section>,
 ) -> Result<(Vec<u8>, [u8; HASH_BYTES]), BuildError> {
     let too_large = |what| BuildError::TooLarge { what };
     if sections.len() > MAX_SECTIONS {
         return Err(too_large("too many sections"));
     }
     let count = u16::try_from(sections.len()).map_err(|_| too_large("too many sections"))?;
-    let mut table = Vec::new();
-    let mut payload = Vec::new();
-    for section in sections {
-        let offset = (PAGE_BYTES + payload.len()) as u64;
-        table.extend_from_slice(&section.kind.to_le_bytes());
-        table.extend_from_slice(&section.flags.to_le_bytes());
-        table.extend_from_slice(&offset.to_le_bytes());
-        table.extend_from_slice(&(section.bytes.len() as u64).to_le_bytes());
-        table.extend_from_slice(&[0; 8]);
-        payload.extend_from_slice(&section.bytes);
-        payload.resize(payload.len().next_multiple_of(PAGE_BYTES), 0);
-    }
-    let pages = 1 + (payload.len() / PAGE_BYTES) as u64;
+    let pages = sections.iter().fold(1u64, |pages, section| {
+        pages + (section.bytes.len() as u64).div_ceil(PAGE_BYTES as u64)
+    });
     let length = file_length(pages).ok_or_else(|| too_large("a file beyond 64 bits"))?;
 
     let mut file = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
@@ -60,10 +50,20 @@ pub(crate) fn write(
     file.extend_from_slice(&pages.to_le_bytes());
     file.extend_from_slice(&length.to_le_bytes());
     file.resize(SECTION_TABLE, 0);
-    file.extend_from_slice(&table);
+    let mut offset = PAGE_BYTES;
+    for section in &sections {
+        file.extend_from_slice(&section.kind.to_le_bytes());
+        file.extend_from_slice(&section.flags.to_le_bytes());
+        file.extend_from_slice(&(offset as u64).to_le_bytes());
+        file.extend_from_slice(&(section.bytes.len() as u64).to_le_bytes());
+        file.resize(file.len().next_multiple_of(SECTION_BYTES), 0);
+        offset += section.bytes.len().next_multiple_of(PAGE_BYTES);
+    }
     file.resize(PAGE_BYTES, 0);
-    file.append(&mut payload);
-
+    for section in sections {
+        file.extend_from_slice(&section.bytes);
+        file.resize(file.len().next_multiple_of(PAGE_BYTES), 0);
+    }
     let hashes: Vec<u8> = file.chunks_exact(PAGE_BYTES).flat_map(page_hash).collect();
     file.extend_from_slice(&hashes);
     Ok((file, root_hash(pages, &hashes)))

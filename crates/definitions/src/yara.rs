@@ -81,7 +81,7 @@ impl<'s> Compiler<'s> {
             let number = rules.number(name, DefinitionType::Av, meta.maturity)?;
             records.push(number);
         }
-        if records.is_empty() || !errors.is_empty() {
+        if records.is_empty() {
             return Ok(YaraSection {
                 section: Vec::new(),
                 count: 0,

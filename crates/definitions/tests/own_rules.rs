@@ -13,7 +13,7 @@ mod setup;
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
-use definitions::{Source, load};
+use definitions::{BuildOptions, Source, load};
 use model::Maturity;
 use scan::Definitions;
 use setup::{gzip, open, own_content, scan, zip};
@@ -49,6 +49,12 @@ fn eicar() -> Vec<u8> {
     ]
     .concat()
     .into_bytes()
+}
+
+#[test]
+fn every_line_and_rule_can_be_used() {
+    let report = definitions::lint(BuildOptions::default(), &content(), &mut |_| {}).unwrap();
+    assert!(report.unusable.is_empty(), "{:?}", report.unusable);
 }
 
 #[test]

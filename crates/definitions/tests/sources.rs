@@ -10,64 +10,114 @@
 
 mod setup;
 
-use definitions::{BuildError, Source, build};
+use definitions::{BuildError, BuildOptions, Source, Why, build, lint};
 use model::{DefinitionRevision, Maturity};
 use setup::{open, scan, source};
 
-fn errors(sources: &[Source]) -> Vec<(String, Option<usize>, String)> {
-    match build(sources, DefinitionRevision(1), &mut |_| {}) {
-        Err(BuildError::Sources(errors)) => errors
-            .into_iter()
-            .map(|error| (error.source, error.line, error.reason))
-            .collect(),
-        other => panic!("expected errors in sources, got {other:?}"),
-    }
+fn unusable(sources: &[Source]) -> Vec<(String, Option<u64>, Why, String)> {
+    lint(BuildOptions::default(), sources, &mut |_| {})
+        .unwrap()
+        .unusable
+        .into_iter()
+        .map(|found| {
+            let reason = found.reason.into_owned();
+            (found.source.to_string(), found.line, found.why, reason)
+        })
+        .collect()
 }
 
 #[test]
-fn all_errors_are_reported_with_file_and_line() {
-    let found = errors(&[
-        source("a.hdb", "# fine\nnot a line\n\nabcd:1:N\n"),
+fn what_can_not_be_used_is_reported_with_file_and_line_and_stops_nothing() {
+    let list = format!(
+        "# fine\nnot a line\n\nabcd:1:N\n{}:1:Good\n",
+        "ab".repeat(16)
+    );
+    let sources = [
+        source("a.hdb", &list),
         source(
             "b.yar",
             "rule fine { condition: true }\n\nrule broken {\n  condition: $nothing\n}\n",
         ),
         source("c.yar", "rule syntax {"),
-    ]);
-    let places: Vec<(&str, Option<usize>)> = found
+        source("d.cbc", "ClamBC"),
+        source("e.idb", "one\n#\ntwo\n"),
+    ];
+    let found = unusable(&sources);
+    let places: Vec<(&str, Option<u64>, Why)> = found
         .iter()
-        .map(|(file, line, _)| (file.as_str(), *line))
+        .map(|(file, line, why, _)| (file.as_str(), *line, *why))
         .collect();
     assert_eq!(
         places,
         [
-            ("a.hdb", Some(2)),
-            ("a.hdb", Some(4)),
-            ("b.yar", Some(4)),
-            ("c.yar", Some(1)),
+            ("a.hdb", Some(2), Why::Malformed),
+            ("a.hdb", Some(4), Why::Malformed),
+            ("b.yar", Some(4), Why::Malformed),
+            ("c.yar", Some(1), Why::Malformed),
+            ("d.cbc", None, Why::Unsupported),
+            ("e.idb", Some(1), Why::Unsupported),
+            ("e.idb", Some(3), Why::Unsupported),
         ],
         "{found:?}"
     );
+    let compiled = build(&sources, DefinitionRevision(1), &mut |_| {}).unwrap();
+    assert_eq!(compiled.counts().md5, 1);
+    assert_eq!(compiled.report().faults(), 7);
+    assert_eq!(compiled.report().kinds["hdb"].used, 1);
+}
+
+#[test]
+fn levels_ignore_lists_and_the_merely_unwanted_are_no_faults() {
+    let line = |digits: &str, rest: &str| format!("{}:1:{rest}\n", digits.repeat(16));
+    let sources = [
+        source(
+            "a.hdb",
+            &[
+                line("ab", "Newer:217"),
+                line("ac", "Older:1:215"),
+                line("ad", "Ours:216:216"),
+                line("ae", "Named"),
+            ]
+            .concat(),
+        ),
+        source("b.ign2", "Named\n"),
+        source("c.hdu", &line("af", "PUA.Some")),
+    ];
+    let found = unusable(&sources);
+    let why: Vec<(Option<u64>, Why)> = found.iter().map(|found| (found.1, found.2)).collect();
+    assert_eq!(
+        why,
+        [
+            (Some(1), Why::Level),
+            (Some(2), Why::Level),
+            (Some(4), Why::Ignored),
+            (Some(1), Why::Unwanted),
+        ]
+    );
+    let wanted = BuildOptions { unwanted: true };
+    let report = lint(wanted, &sources, &mut |_| {}).unwrap();
+    assert_eq!((report.faults(), report.kinds["hdu"].used), (0, 1));
+    assert_eq!(report.kinds["hdb"].used, 1);
 }
 
 #[test]
 fn a_bad_meta_entry_names_the_rules_line() {
-    let found = errors(&[source(
+    let found = unusable(&[source(
         "m.yar",
         "\nrule fine { condition: true }\nrule odd { meta: maturity = \"ripe\" condition: true }",
     )]);
     assert_eq!(found.len(), 1);
     assert_eq!((found[0].0.as_str(), found[0].1), ("m.yar", Some(3)));
     assert!(
-        found[0].2.contains("silent, observing, enforcing"),
+        found[0].3.contains("silent, observing, enforcing"),
         "{}",
-        found[0].2
+        found[0].3
     );
 }
 
 #[test]
 fn includes_are_refused() {
-    let found = errors(&[source("i.yar", "include \"/etc/passwd\"\n")]);
+    let found = unusable(&[source("i.yar", "include \"/etc/passwd\"\n")]);
     assert_eq!(found[0].1, Some(1), "{found:?}");
 }
 

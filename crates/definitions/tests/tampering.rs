@@ -10,12 +10,13 @@
 
 mod setup;
 
+use ::scan::layout::{HASH_BYTES, PAGE_BYTES, TRAILER_BYTES};
+use ::scan::{Definitions, DefinitionsError, DefinitionsFile, TrustedKeys, VerifyMode};
 use definitions::{SigningKey, build, sign};
 use model::DefinitionRevision;
+use model::verdict::Remark;
 use proptest::prelude::*;
-use scan::layout::{HASH_BYTES, PAGE_BYTES, TRAILER_BYTES};
-use scan::{Definitions, DefinitionsError, DefinitionsFile, TrustedKeys, VerifyMode};
-use setup::{file, key, source, trusted};
+use setup::{file, key, scan, source, trusted};
 
 fn sample() -> Vec<u8> {
     let list = format!(
@@ -71,7 +72,7 @@ fn each_kind_of_damage_has_its_own_message() {
 
 #[test]
 fn a_page_that_was_altered_is_refused_when_it_is_first_touched() {
-    use scan::layout::SectionKind;
+    use ::scan::layout::SectionKind;
     let mut bytes = sample();
     let open = |bytes: Vec<u8>| DefinitionsFile::open(bytes, &trusted(), VerifyMode::WhenTouched);
     let sections: Vec<(SectionKind, usize)> = open(bytes.clone()).unwrap().sections().collect();
@@ -161,23 +162,64 @@ proptest! {
     /// what a broken compiler wrote. The compiled rules themselves are yara-x's affair.
     #[test]
     fn signed_nonsense_is_read_without_a_panic(
-        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..20),
+        changes in prop::collection::vec(
+            (any::<prop::sample::Index>(), 0..200u16, any::<u8>()), 1..20,
+        ),
     ) {
-        let mut bytes = sample_once().to_vec();
+        let mut bytes = hashes_once().to_vec();
         let pages = (bytes.len() - TRAILER_BYTES) / (PAGE_BYTES + HASH_BYTES);
-        // Header, rules, names, MD5, SHA-256.
-        for (at, value) in changes {
-            let at = at.index(5 * PAGE_BYTES);
-            bytes[at] = value;
+        for (page, at, value) in changes {
+            bytes[page.index(pages) * PAGE_BYTES + usize::from(at)] = value;
         }
         resign(&mut bytes, pages);
         if let Ok(file) = open(bytes) {
             let _ = file.counts();
-            if file.pages(scan::layout::SectionKind::Yara).is_empty() {
-                let _ = Definitions::load(file);
+            if let Ok(definitions) = Definitions::load(file) {
+                scan(&definitions, CONTENT);
             }
         }
     }
+
+    /// A page that was altered is not used by a scan that comes upon it, and the scan says so.
+    #[test]
+    fn a_scan_that_comes_upon_an_altered_page_says_so(
+        at in any::<prop::sample::Index>(), bit in 0..8u32,
+    ) {
+        let mut bytes = hashes_once().to_vec();
+        let pages = (bytes.len() - TRAILER_BYTES) / (PAGE_BYTES + HASH_BYTES);
+        let at = at.index(pages * PAGE_BYTES);
+        bytes[at] ^= 1 << bit;
+        let opened = Definitions::open(bytes, &trusted(), VerifyMode::WhenTouched);
+        if let Ok(definitions) = opened {
+            let verdict = scan(&definitions, CONTENT);
+            let found = verdict.matches.iter().any(|found| found.rule == "Test.Content-1");
+            let damaged = verdict
+                .remarks
+                .iter()
+                .any(|at| at.remark == Remark::DefinitionsDamaged);
+            prop_assert!(found || damaged, "bit {bit} of byte {at}: {verdict:?}");
+        }
+    }
+}
+
+/// Matches the rule `Test.Content-1` of [`hashes_once`] by its MD5.
+const CONTENT: &[u8] = b"content";
+
+/// Definitions without YARA rules: those steer an interpreter and are another crate's affair.
+fn hashes_once() -> &'static [u8] {
+    static SAMPLE: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+    SAMPLE.get_or_init(|| {
+        let md5 = "9a0364b9e99bb480dd25e1f0284c8555";
+        let list = format!(
+            "{md5}:7:Test.Content-1\n{}:7:Test.Other-2\n",
+            "cd".repeat(32)
+        );
+        let allowed = format!("{}:*:Test.Allowed:73\n", "ef".repeat(20));
+        file(
+            &[source("list.hdb", &list), source("list.sfp", &allowed)],
+            7,
+        )
+    })
 }
 
 fn sample_once() -> &'static [u8] {
@@ -190,10 +232,10 @@ fn resign(bytes: &mut Vec<u8>, pages: usize) {
     bytes.truncate(pages * PAGE_BYTES);
     let hashes: Vec<u8> = bytes
         .chunks_exact(PAGE_BYTES)
-        .flat_map(scan::layout::page_hash)
+        .flat_map(::scan::layout::page_hash)
         .collect();
     bytes.extend_from_slice(&hashes);
-    let root = scan::layout::root_hash(pages as u64, &hashes);
-    let signature = key().sign_message(&scan::layout::signed_message(&root));
-    bytes.extend_from_slice(&scan::layout::trailer(&key().public_key(), &signature));
+    let root = ::scan::layout::root_hash(pages as u64, &hashes);
+    let signature = key().sign_message(&::scan::layout::signed_message(&root));
+    bytes.extend_from_slice(&::scan::layout::trailer(&key().public_key(), &signature));
 }

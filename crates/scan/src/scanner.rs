@@ -9,7 +9,7 @@ use model::verdict::{LimitHit, Remark, RemarkAt};
 use model::{Limit, Maturity, RuleMatch, Verdict};
 
 use crate::containers;
-use crate::definitions::{Algorithm, Definitions};
+use crate::definitions::Definitions;
 use crate::facts::Facts;
 use crate::file_type::FileType;
 use crate::kind::Kind;
@@ -17,6 +17,7 @@ use crate::limits::{Limits, MAX_DEPTH, MAX_NOTES};
 use crate::watch::Watch;
 
 mod digest;
+mod hashes;
 mod members;
 
 use digest::Digests;
@@ -82,6 +83,7 @@ impl<'d> Scanner<'d> {
             depth: 0,
             path: Vec::new(),
             containers: Vec::new(),
+            allowed: 0,
             stopped: false,
             overfull: false,
             verdict: Verdict {
@@ -126,6 +128,8 @@ struct Run<'r, 'd> {
     path: Vec<String>,
     /// The types of the containers around what is looked at, outermost first.
     containers: Vec<FileType>,
+    /// How many of the containers around what is looked at are on an allow-list.
+    allowed: u32,
     /// Nothing more is read: a limit on the whole scan was reached.
     stopped: bool,
     /// Something was left out of the verdict's lists.
@@ -143,9 +147,14 @@ impl Run<'_, '_> {
         let mut digests = Digests::new(bytes);
         let mut found = Vec::new();
         if whole {
-            self.match_hashes(bytes.len() as u64, &mut digests, &mut found);
+            self.match_hashes(&mut digests, &mut found);
+            self.match_sections(bytes, facts.executable.as_ref(), &mut found);
         }
         self.match_yara(bytes, &mut found);
+        if !found.is_empty() && (self.allowed > 0 || whole && self.is_allowed(&mut digests)) {
+            self.remark_here(Remark::Allowed);
+            found.clear();
+        }
         for rule in found {
             self.report(rule, &mut digests);
         }
@@ -160,24 +169,17 @@ impl Run<'_, '_> {
             self.hit(Limit::Depth);
             return;
         }
+        let allowed = u32::from(whole && self.is_allowed(&mut digests));
+        self.allowed += allowed;
         self.depth += 1;
         self.containers.push(facts.file_type);
         containers::walk(kind, bytes, self);
         self.containers.pop();
         self.depth -= 1;
+        self.allowed -= allowed;
         // What is inside decides, too, whether a person will ask for the file's own hashes.
         if self.depth == 0 && whole && !self.verdict.matches.is_empty() {
             self.verdict.hashes = Some(digests.all());
-        }
-    }
-
-    fn match_hashes(&mut self, size: u64, digests: &mut Digests<'_>, found: &mut Vec<u32>) {
-        for algorithm in Algorithm::ALL {
-            if let Some(table) = self.definitions.hash_table(algorithm)
-                && table.wants(size)
-            {
-                found.extend(table.find(digests.of(algorithm), size));
-            }
         }
     }
 
@@ -207,8 +209,10 @@ impl Run<'_, '_> {
     }
 
     fn report(&mut self, rule: u32, digests: &mut Digests<'_>) {
-        let Some(rule) = self.definitions.rule(rule) else {
-            return;
+        let rule = match self.definitions.rule(rule) {
+            Ok(Some(rule)) => rule,
+            Ok(None) => return,
+            Err(error) => return self.note_damage(Err(error)),
         };
         let known = |have: &RuleMatch| have.rule == rule.name && have.member == self.path;
         if rule.maturity == Maturity::Withdrawn || self.verdict.matches.iter().any(known) {
@@ -219,7 +223,7 @@ impl Run<'_, '_> {
             return;
         }
         self.verdict.matches.push(RuleMatch {
-            rule: rule.name.to_owned(),
+            rule: rule.name,
             definition_type: rule.definition_type,
             maturity: rule.maturity,
             member: self.path.clone(),

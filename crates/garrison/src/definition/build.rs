@@ -44,7 +44,7 @@ pub(super) fn run(
     output::line(format_args!(
         "{}: revision {revision}, {} hashes, {} YARA rules, {}, signed by {}",
         output.display(),
-        counts.md5 + counts.sha1 + counts.sha256,
+        counts.hashes(),
         counts.yara,
         moment::bytes(u64::try_from(file.len()).unwrap_or(u64::MAX)),
         key.public_key()

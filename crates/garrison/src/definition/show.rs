@@ -70,11 +70,7 @@ pub(super) fn verify(path: &Path, trust: &[PublicKey]) -> anyhow::Result<ExitCod
 }
 
 fn tell(counts: &Counts) -> String {
-    format!(
-        "{} hashes, {} YARA rules",
-        counts.md5 + counts.sha1 + counts.sha256,
-        counts.yara
-    )
+    format!("{} hashes, {} YARA rules", counts.hashes(), counts.yara)
 }
 
 fn read(path: &Path) -> anyhow::Result<Vec<u8>> {

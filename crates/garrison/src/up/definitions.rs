@@ -153,7 +153,11 @@ impl Prepared {
             },
         );
         shown.end();
-        self.compiled = Some(built?);
+        let compiled = built?;
+        for unusable in &compiled.report().unusable {
+            tracing::warn!("not used: {unusable}");
+        }
+        self.compiled = Some(compiled);
         Ok(())
     }
 

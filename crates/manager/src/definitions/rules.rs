@@ -59,7 +59,7 @@ pub fn resign(
     Ok(Resigned {
         file: signed,
         revision,
-        hashes: counts.md5 + counts.sha1 + counts.sha256,
+        hashes: counts.hashes(),
         yara_rules: counts.yara,
         signer: signer.fingerprint(),
     })

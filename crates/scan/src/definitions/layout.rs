@@ -1,13 +1,16 @@
 //! The numbers of the definitions format, shared by its reader and its writer. The format itself
 //! is described in `docs/definitions-format.md`; all integers are little-endian.
 
+pub mod hashes;
+pub mod rules;
+
 use crate::key::PublicKey;
 
 /// The first eight bytes. The first is no ASCII and the line ends would be changed by a transfer
 /// in text mode, so that such damage is seen at once.
 pub const MAGIC: [u8; 8] = *b"\x89GDEF\r\n\x1a";
 /// The version of the format that this program reads and writes.
-pub const VERSION: u16 = 1;
+pub const VERSION: u16 = 2;
 /// The header is page 0; sections begin at page boundaries; each page has a hash.
 pub const PAGE_BYTES: usize = 4096;
 /// Where the section table begins in the header page.
@@ -30,12 +33,6 @@ pub const PAGE_CONTEXT: &str = "garrison definitions 1: page";
 pub const ROOT_CONTEXT: &str = "garrison definitions 1: root";
 /// What is signed: these bytes and then the root.
 pub const SIGNATURE_DOMAIN: &[u8] = b"garrison definitions 1: signature\0";
-/// In a hash record: the file may have any size.
-pub const ANY_SIZE: u64 = u64::MAX;
-/// Bytes of one record of the rules section.
-pub const RULE_BYTES: usize = 16;
-/// Bytes before the sizes in a hash section.
-pub const HASH_TABLE_HEADER: usize = 32;
 /// What the YARA section was compiled by and can be loaded by. yara-x promises nothing across
 /// its versions.
 pub const YARA_ENGINE: &str = "yara-x 1.22 pulley";
@@ -48,29 +45,55 @@ pub enum SectionKind {
     Rules = 1,
     /// The names that rule records point into, UTF-8.
     Names = 2,
-    /// Hash table of MD5.
+    /// Hash tables over whole files: MD5, SHA-1, SHA-256.
     Md5 = 3,
-    /// Hash table of SHA-1.
     Sha1 = 4,
-    /// Hash table of SHA-256.
     Sha256 = 5,
     /// Compiled YARA rules.
     Yara = 6,
+    /// Patterns of names, which name blocks point into.
+    Families = 7,
+    /// Hash tables over sections of PE files.
+    SectionMd5 = 8,
+    SectionSha1 = 9,
+    SectionSha256 = 10,
+    /// Hash tables over the imports of PE files.
+    ImportMd5 = 11,
+    ImportSha1 = 12,
+    ImportSha256 = 13,
+    /// Hash tables over files that nothing is reported of.
+    AllowedMd5 = 14,
+    AllowedSha1 = 15,
+    AllowedSha256 = 16,
 }
 
 impl SectionKind {
+    const KNOWN: [(Self, &'static str); 16] = [
+        (Self::Rules, "rules"),
+        (Self::Names, "names"),
+        (Self::Md5, "md5"),
+        (Self::Sha1, "sha1"),
+        (Self::Sha256, "sha256"),
+        (Self::Yara, "yara"),
+        (Self::Families, "families"),
+        (Self::SectionMd5, "section_md5"),
+        (Self::SectionSha1, "section_sha1"),
+        (Self::SectionSha256, "section_sha256"),
+        (Self::ImportMd5, "import_md5"),
+        (Self::ImportSha1, "import_sha1"),
+        (Self::ImportSha256, "import_sha256"),
+        (Self::AllowedMd5, "allowed_md5"),
+        (Self::AllowedSha1, "allowed_sha1"),
+        (Self::AllowedSha256, "allowed_sha256"),
+    ];
+
     /// The kind with this number.
     #[must_use]
-    pub const fn from_number(number: u32) -> Option<Self> {
-        match number {
-            1 => Some(Self::Rules),
-            2 => Some(Self::Names),
-            3 => Some(Self::Md5),
-            4 => Some(Self::Sha1),
-            5 => Some(Self::Sha256),
-            6 => Some(Self::Yara),
-            _ => None,
-        }
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::KNOWN
+            .iter()
+            .map(|(kind, _)| *kind)
+            .find(|kind| kind.number() == number)
     }
 
     /// Its number.
@@ -81,15 +104,11 @@ impl SectionKind {
 
     /// Its name in messages.
     #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rules => "rules",
-            Self::Names => "names",
-            Self::Md5 => "md5",
-            Self::Sha1 => "sha1",
-            Self::Sha256 => "sha256",
-            Self::Yara => "yara",
-        }
+    pub fn name(self) -> &'static str {
+        Self::KNOWN
+            .iter()
+            .find(|(kind, _)| *kind == self)
+            .map_or("", |(_, name)| name)
     }
 }
 
@@ -131,4 +150,18 @@ pub fn file_length(pages: u64) -> Option<u64> {
     pages
         .checked_mul((PAGE_BYTES + HASH_BYTES) as u64)?
         .checked_add(TRAILER_BYTES as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_listed_under_its_number() {
+        for (kind, name) in SectionKind::KNOWN {
+            assert_eq!(SectionKind::from_number(kind.number()), Some(kind));
+            assert_eq!(kind.name(), name);
+        }
+        assert_eq!(SectionKind::from_number(0), None);
+    }
 }

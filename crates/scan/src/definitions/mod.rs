@@ -12,7 +12,7 @@ mod yara;
 
 use model::{DefinitionRevision, DefinitionType, Maturity};
 
-pub(crate) use hash_table::{Algorithm, HashTable};
+pub(crate) use hash_table::{Algorithm, HashTable, Hashed};
 pub(crate) use yara::YaraRules;
 
 use self::file::{DefinitionsFile, VerifyMode};
@@ -73,24 +73,37 @@ pub enum DefinitionsError {
 /// How many rules of each kind.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
+    /// Hashes of whole files.
     pub md5: u64,
     pub sha1: u64,
     pub sha256: u64,
+    /// Hashes of sections of PE files.
+    pub section_hashes: u64,
+    /// Hashes of the imports of PE files.
+    pub import_hashes: u64,
+    /// Hashes of files that nothing is reported of. They are no rules.
+    pub allowed: u64,
     pub yara: u64,
 }
 
 impl Counts {
-    /// All of them.
+    /// All hashes that something is reported of.
+    #[must_use]
+    pub const fn hashes(&self) -> u64 {
+        self.md5 + self.sha1 + self.sha256 + self.section_hashes + self.import_hashes
+    }
+
+    /// All rules.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.md5 + self.sha1 + self.sha256 + self.yara
+        self.hashes() + self.yara
     }
 }
 
 /// A rule as matches report it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Rule<'d> {
-    pub(crate) name: &'d str,
+pub(crate) struct Rule {
+    pub(crate) name: String,
     pub(crate) definition_type: DefinitionType,
     pub(crate) maturity: Maturity,
 }
@@ -121,8 +134,10 @@ impl Definitions {
     /// When a section is malformed.
     pub fn load(file: DefinitionsFile) -> Result<Self, DefinitionsError> {
         let rules = RuleTable::read(&file)?;
-        for algorithm in Algorithm::ALL {
-            HashTable::read(&file, algorithm)?;
+        for hashed in Hashed::ALL {
+            for algorithm in Algorithm::ALL {
+                HashTable::read(&file, hashed, algorithm)?;
+            }
         }
         let yara = YaraRules::read(file.section(SectionKind::Yara)?, rules.len())?;
         Ok(Self { file, yara })
@@ -146,12 +161,18 @@ impl Definitions {
         self.file.counts()
     }
 
-    pub(crate) fn rule(&self, index: u32) -> Option<Rule<'_>> {
-        RuleTable::read(&self.file).ok()?.rule(index)
+    /// The rule with this number.
+    pub(crate) fn rule(&self, number: u32) -> Result<Option<Rule>, DefinitionsError> {
+        RuleTable::read(&self.file)?.rule(number)
     }
 
-    pub(crate) fn hash_table(&self, algorithm: Algorithm) -> Option<HashTable<'_>> {
-        HashTable::read(&self.file, algorithm).ok()
+    /// The table of such hashes; `None` when there are none.
+    pub(crate) fn hash_table(
+        &self,
+        hashed: Hashed,
+        algorithm: Algorithm,
+    ) -> Result<Option<HashTable<'_>>, DefinitionsError> {
+        HashTable::read(&self.file, hashed, algorithm)
     }
 
     pub(crate) const fn yara(&self) -> Option<&YaraRules> {
@@ -163,13 +184,22 @@ impl DefinitionsFile {
     /// How many rules of each kind the sections say that they hold.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let hashes = |algorithm| {
-            HashTable::read(self, algorithm).map_or(0, |table: HashTable<'_>| table.len())
+        let count = |hashed, algorithm| match HashTable::read(self, hashed, algorithm) {
+            Ok(Some(table)) => table.len(),
+            Ok(None) | Err(_) => 0,
+        };
+        let sum = |hashed| {
+            Algorithm::ALL.into_iter().fold(0u64, |sum, algorithm| {
+                sum.saturating_add(count(hashed, algorithm))
+            })
         };
         Counts {
-            md5: hashes(Algorithm::Md5),
-            sha1: hashes(Algorithm::Sha1),
-            sha256: hashes(Algorithm::Sha256),
+            md5: count(Hashed::File, Algorithm::Md5),
+            sha1: count(Hashed::File, Algorithm::Sha1),
+            sha256: count(Hashed::File, Algorithm::Sha256),
+            section_hashes: sum(Hashed::Section),
+            import_hashes: sum(Hashed::Imports),
+            allowed: sum(Hashed::Allowed),
             yara: yara::count(self.section(SectionKind::Yara).unwrap_or_default()),
         }
     }

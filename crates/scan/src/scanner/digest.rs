@@ -24,6 +24,11 @@ impl<'a> Digests<'a> {
         }
     }
 
+    /// How many bytes they are of.
+    pub(super) const fn size(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
     fn md5(&mut self) -> &[u8; 16] {
         let bytes = self.bytes;
         self.md5.get_or_insert_with(|| Md5::digest(bytes).into())

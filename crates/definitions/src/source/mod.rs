@@ -1,9 +1,13 @@
 //! Where definitions come from.
 
+mod format;
+
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+
+pub(crate) use format::{Format, HashedThing, SourceKind};
 
 /// Bytes of one source file.
 pub const MAX_SOURCE_BYTES: u64 = 1 << 30;
@@ -12,30 +16,13 @@ pub const MAX_SOURCES: usize = 100_000;
 /// Folders inside each other.
 const MAX_FOLDER_DEPTH: usize = 32;
 
-/// One source: its name ends in `.hdb`, `.hsb`, `.yar` or `.yara`.
+/// One source; the end of its name says what it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     /// For messages, and the namespace of YARA rules: relative to the folder that was given, so
     /// that the result doesn't depend on where that stands.
     pub name: String,
     pub bytes: Vec<u8>,
-}
-
-/// What a source is, by the end of its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum SourceKind {
-    HashList,
-    Yara,
-}
-
-impl SourceKind {
-    pub(crate) fn of(name: &str) -> Option<Self> {
-        match Path::new(name).extension()?.to_str()? {
-            "hdb" | "hsb" => Some(Self::HashList),
-            "yar" | "yara" => Some(Self::Yara),
-            _ => None,
-        }
-    }
 }
 
 /// Why sources could not be read.
@@ -48,7 +35,8 @@ pub enum LoadError {
         source: io::Error,
     },
     #[error(
-        "{}: expected a folder or a file named .hdb, .hsb, .yar or .yara", path.display()
+        "{}: expected a folder or a file whose name ends as a source's does, such as .hdb, .hsb, \
+         .mdb, .ndb, .ldb, .cvd, .sha256 or .yar", path.display()
     )]
     UnknownKind { path: PathBuf },
     #[error("{}: expected at most {MAX_SOURCE_BYTES} bytes; split it", path.display())]
@@ -74,7 +62,7 @@ pub fn load(paths: &[PathBuf]) -> Result<Vec<Source>, LoadError> {
         let name = path
             .file_name()
             .map(|name| name.to_string_lossy().into_owned())
-            .filter(|name| SourceKind::of(name).is_some())
+            .filter(|name| Format::of(name).is_some())
             .ok_or_else(|| LoadError::UnknownKind { path: path.clone() })?;
         file(path, name, &mut sources)?;
     }
@@ -113,7 +101,7 @@ fn folder(
         let metadata = fs::symlink_metadata(&entry).map_err(unreadable(&entry))?;
         if metadata.is_dir() {
             folder(&entry, &format!("{name}/"), depth + 1, sources)?;
-        } else if metadata.is_file() && SourceKind::of(&name).is_some() {
+        } else if metadata.is_file() && Format::of(&name).is_some() {
             file(&entry, name, sources)?;
         }
     }

@@ -1,0 +1,81 @@
+//! What is looked up by its hash: files and members, sections and imports of PE files, and the
+//! allow-list. A hash is computed only when a table has records for the size.
+
+use model::verdict::Remark;
+
+use super::Run;
+use super::digest::Digests;
+use crate::definitions::{Algorithm, DefinitionsError, Hashed};
+use crate::executable::{Executable, ExecutableFormat};
+
+impl Run<'_, '_> {
+    /// The rules for these bytes as a whole.
+    pub(super) fn match_hashes(&mut self, digests: &mut Digests<'_>, found: &mut Vec<u32>) {
+        let looked_up = self.look_up(Hashed::File, digests, found);
+        self.note_damage(looked_up);
+    }
+
+    /// The rules for the sections of a PE file.
+    pub(super) fn match_sections(
+        &mut self,
+        bytes: &[u8],
+        executable: Option<&Executable>,
+        found: &mut Vec<u32>,
+    ) {
+        let Some(executable) = executable.filter(|found| found.format == ExecutableFormat::Pe)
+        else {
+            return;
+        };
+        for section in &executable.sections {
+            // A section that the file does not hold whole has no hash.
+            let content = usize::try_from(section.raw_offset)
+                .ok()
+                .zip(usize::try_from(section.raw_size).ok())
+                .and_then(|(at, length)| bytes.get(at..at.checked_add(length)?))
+                .filter(|content| !content.is_empty());
+            let Some(content) = content else { continue };
+            if self.time_left().is_none() {
+                self.stop(model::Limit::Time);
+                return;
+            }
+            let mut digests = Digests::new(content);
+            let looked_up = self.look_up(Hashed::Section, &mut digests, found);
+            self.note_damage(looked_up);
+        }
+    }
+
+    /// Whether the definitions want nothing to be reported of these bytes.
+    pub(super) fn is_allowed(&mut self, digests: &mut Digests<'_>) -> bool {
+        let mut found = Vec::new();
+        let looked_up = self.look_up(Hashed::Allowed, digests, &mut found);
+        self.note_damage(looked_up);
+        !found.is_empty()
+    }
+
+    fn look_up(
+        &self,
+        hashed: Hashed,
+        digests: &mut Digests<'_>,
+        found: &mut Vec<u32>,
+    ) -> Result<(), DefinitionsError> {
+        let size = digests.size();
+        for algorithm in Algorithm::ALL {
+            if let Some(table) = self.definitions.hash_table(hashed, algorithm)?
+                && table.wants(size)?
+            {
+                table.find(digests.of(algorithm), size, found)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Says that definitions could not be read.
+    pub(super) fn note_damage(&mut self, read: Result<(), DefinitionsError>) {
+        if read.is_err() {
+            let known = |at: &model::verdict::RemarkAt| at.remark == Remark::DefinitionsDamaged;
+            if !self.verdict.remarks.iter().any(known) {
+                self.remark_here(Remark::DefinitionsDamaged);
+            }
+        }
+    }
+}
