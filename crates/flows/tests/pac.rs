@@ -96,6 +96,12 @@ version = "1"
 vendor = "Example"
 product = "Browsed"
 
+[[source]]
+id = "doc"
+title = "A list"
+language = "en"
+sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
 [[party]]
 id = "client"
 name = "client"
@@ -113,6 +119,7 @@ from = ["client"]
 to = "vendor"
 direction = "outbound"
 need = "required"
+facts = [{ source = "doc", lines = "1", confidence = "stated" }]
 endpoints = [
     { match = "exact", value = "update.example.com", transport = "tcp", ports = ["80"] },
     { match = "one-label", value = "cdn.example.com", transport = "tcp", ports = ["80"] },

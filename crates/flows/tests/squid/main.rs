@@ -22,6 +22,18 @@ version = "1"
 vendor = "Example"
 product = "Judged"
 
+[[source]]
+id = "doc"
+title = "A list"
+language = "en"
+sha256 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+
+[[variable]]
+name = "far"
+kind = "hosts"
+description = "Addresses of loopback, where nobody listens."
+default = ["127.90.0.77", "127.91.0.0/25"]
+
 [[party]]
 id = "client"
 name = "client"
@@ -40,14 +52,14 @@ to = "vendor"
 direction = "outbound"
 need = "required"
 tls = { trust = "public", pinned = "yes", inspection = "forbidden" }
+facts = [{ source = "doc", lines = "1", confidence = "stated" }]
 endpoints = [
     { match = "exact", value = "update.example.com", transport = "tcp", ports = ["443"], protocol = "https" },
     { match = "exact", value = "update.example.com", transport = "tcp", ports = ["80"], protocol = "http" },
     { match = "one-label", value = "cdn.example.com", transport = "tcp", ports = ["443"], protocol = "https" },
     { match = "any-depth", value = "rep.example.net", transport = "tcp", ports = ["443", "8000-8010"], protocol = "https" },
     { match = "apex-and-subdomains", value = "example.org", transport = "tcp", ports = ["443"], protocol = "https" },
-    { match = "ip", value = "127.90.0.77", transport = "tcp", ports = ["443"] },
-    { match = "cidr", value = "127.91.0.0/25", transport = "tcp", ports = ["443"] },
+    { match = "variable", value = "far", transport = "tcp", ports = ["443"] },
 ]
 "#;
 
