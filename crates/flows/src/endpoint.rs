@@ -143,6 +143,17 @@ impl PortRange {
         last: u16::MAX,
     };
 
+    /// Plain HTTP's own port.
+    pub const HTTP: Self = Self {
+        first: 80,
+        last: 80,
+    };
+    /// HTTPS's own port.
+    pub const HTTPS: Self = Self {
+        first: 443,
+        last: 443,
+    };
+
     /// One port.
     ///
     /// # Errors

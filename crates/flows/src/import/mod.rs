@@ -8,6 +8,7 @@ mod build;
 mod cells;
 mod csv;
 mod m365;
+pub mod page;
 #[cfg(test)]
 mod tests;
 mod yaml;
@@ -165,6 +166,11 @@ pub enum ImportError {
     TooLarge { bytes: usize },
     #[error("the file has more than {MAX_ROWS} rows; split it")]
     TooManyRows,
+    #[error(
+        "the page names more than {} hosts and ports; save the part with the list alone",
+        page::MAX_MENTIONS
+    )]
+    TooManyMentions,
     #[error("the list gives more than {MAX_ALL_ENDPOINTS} pairs of host and port; split it")]
     TooManyEndpoints,
     #[error(
