@@ -8,6 +8,7 @@
 //! Start reading at `catalogue/garrison.toml` (the rows), then [`flow`] (what a row says),
 //! [`catalogue`] (a set of rows and its invariants) and [`garrison`] (our own rows by name).
 
+pub mod audit;
 pub mod built_in;
 pub mod catalogue;
 pub mod check;

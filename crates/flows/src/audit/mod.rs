@@ -1,0 +1,250 @@
+//! Judging rules that exist: which flows of a selection they block, permit, or would break open.
+//!
+//! Bytes in, findings out. What a file doesn't decide (a name without addresses, an interface, a
+//! signed-in user) is not judged, and the report says on what it depends. A verdict of permitted
+//! or blocked is meant for every connection of an endpoint; "partly" means that some pass.
+
+mod nftables;
+mod packet;
+mod question;
+mod report;
+mod verdict;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use ipnet::IpNet;
+use serde::Serialize;
+
+use crate::select::Selection;
+use question::Question;
+use verdict::Judged;
+
+pub use report::{AuditReport, Counts, Finding, FindingKind, FlowFinding, NotAsked};
+pub use verdict::{Cause, Verdict};
+
+/// Larger files are refused.
+pub const MAX_BYTES: usize = 32 * 1024 * 1024;
+/// Endpoints of a selection that are judged; the report counts the others.
+pub const MAX_ENDPOINTS: usize = 20_000;
+
+/// What kind of rules a file holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuditFormat {
+    Nftables,
+}
+
+/// Text that was expected to be a format of rules and is none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("expected a format of rules ({known}), got {0:?}", known = known_formats())]
+pub struct AuditFormatError(String);
+
+fn known_formats() -> String {
+    AuditFormat::ALL.map(AuditFormat::as_str).join(", ")
+}
+
+impl AuditFormat {
+    /// All of them.
+    pub const ALL: [Self; 1] = [Self::Nftables];
+
+    /// The name, as on the command line.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nftables => "nftables",
+        }
+    }
+
+    /// Reads a name.
+    ///
+    /// # Errors
+    /// When no format is called so.
+    pub fn parse(text: &str) -> Result<Self, AuditFormatError> {
+        Self::ALL
+            .into_iter()
+            .find(|format| format.as_str() == text)
+            .ok_or_else(|| AuditFormatError(text.chars().take(80).collect()))
+    }
+
+    /// Tells the format by what is in the file.
+    #[must_use]
+    pub fn recognise(bytes: &[u8]) -> Option<Self> {
+        let text = String::from_utf8_lossy(bytes);
+        let begins = |words: &[&str]| {
+            text.lines().map(str::trim_start).any(|line| {
+                words.iter().any(|word| {
+                    line.strip_prefix(word)
+                        .is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+                })
+            })
+        };
+        if text.trim_start().starts_with('{') && text.contains("\"nftables\"") {
+            return Some(Self::Nftables);
+        }
+        let nft = [
+            "table ip",
+            "table ip6",
+            "table inet",
+            "table bridge",
+            "table arp",
+            "table netdev",
+            "flush ruleset",
+            "add table",
+            "add rule",
+            "#!/usr/sbin/nft",
+            "table",
+        ];
+        begins(&nft).then_some(Self::Nftables)
+    }
+}
+
+impl fmt::Display for AuditFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Where a packet filter stands, seen from a flow.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Position {
+    /// Between the hosts if it has rules for forwarding; else on the host that opens the
+    /// connection, or that listens where connections come into the site.
+    #[default]
+    Auto,
+    Forward,
+    Output,
+    Input,
+}
+
+/// What the one who audits knows beside the file.
+#[derive(Debug, Clone, Default)]
+pub struct AuditOptions<'a> {
+    /// Addresses behind names; the key is the name, or `*.example.com` for a wildcard.
+    pub addresses: BTreeMap<String, Vec<IpNet>>,
+    pub position: Position,
+    /// The interface by which flows come to a packet filter.
+    pub interface_in: Option<String>,
+    /// The interface by which flows leave it.
+    pub interface_out: Option<String>,
+    /// ISO 639-1; texts that lack it are in English.
+    pub language: Option<&'a str>,
+}
+
+impl AuditOptions<'_> {
+    fn language(&self) -> &str {
+        self.language.unwrap_or("en")
+    }
+}
+
+/// Something in the file that the judgement doesn't take in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Note {
+    /// Counted from 1; 0: no single line.
+    pub line: usize,
+    pub text: String,
+}
+
+/// A file that can't be judged.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditError {
+    #[error("the file has {bytes} bytes, at most {MAX_BYTES} are read")]
+    TooLarge { bytes: usize },
+    #[error(
+        "expected rules of one of these formats: {}; got a file that looks like none of them; name its format with --format",
+        known_formats()
+    )]
+    Format,
+    #[error("line {line}: expected {expected}, got {got}")]
+    Syntax {
+        line: usize,
+        expected: &'static str,
+        got: String,
+    },
+    #[error("the file has more than {most} {what}; nothing is judged")]
+    TooMuch { what: &'static str, most: usize },
+    #[error("expected JSON")]
+    Json(#[from] serde_json::Error),
+}
+
+/// A file that was read.
+enum Rules {
+    Nftables(nftables::Ruleset),
+}
+
+impl Rules {
+    fn read(
+        bytes: &[u8],
+        format: AuditFormat,
+        options: &AuditOptions<'_>,
+    ) -> Result<Self, AuditError> {
+        Ok(match format {
+            AuditFormat::Nftables => Self::Nftables(nftables::Ruleset::read(bytes, options)?),
+        })
+    }
+
+    fn judge(&self, question: &Question<'_>) -> Judged {
+        match self {
+            Self::Nftables(rules) => rules.judge(question),
+        }
+    }
+
+    fn notes(&self) -> &[Note] {
+        match self {
+            Self::Nftables(rules) => rules.notes(),
+        }
+    }
+
+    fn summary(&self) -> String {
+        match self {
+            Self::Nftables(rules) => rules.summary(),
+        }
+    }
+}
+
+/// Judges the flows of a selection by the rules of a file; without a format, by the one that the
+/// file looks like.
+///
+/// # Errors
+/// When the file is too large, of no known format, or can't be read as its format.
+pub fn audit(
+    bytes: &[u8],
+    format: Option<AuditFormat>,
+    selection: &Selection<'_>,
+    options: &AuditOptions<'_>,
+) -> Result<AuditReport, AuditError> {
+    if bytes.len() > MAX_BYTES {
+        return Err(AuditError::TooLarge { bytes: bytes.len() });
+    }
+    let format = format
+        .or_else(|| AuditFormat::recognise(bytes))
+        .ok_or(AuditError::Format)?;
+    let rules = Rules::read(bytes, format, options)?;
+    let mut report =
+        report::Writer::new(format, selection, rules.summary(), rules.notes(), options);
+    for selected in &selection.flows {
+        let perimeter = match selected.perimeter() {
+            Ok(perimeter) => perimeter,
+            Err(reason) => {
+                report.not_asked(selected.flow, reason.to_string());
+                continue;
+            }
+        };
+        for (_, reason) in &perimeter.held_back {
+            report.not_asked(selected.flow, reason.to_string());
+        }
+        for (_, endpoint) in &perimeter.passing {
+            if report.is_full() {
+                report.not_asked(
+                    selected.flow,
+                    format!("only the first {MAX_ENDPOINTS} endpoints are judged"),
+                );
+                continue;
+            }
+            let question = Question::new(selected.flow, endpoint, options);
+            let judged = rules.judge(&question);
+            report.add(&question, judged);
+        }
+    }
+    Ok(report.finish())
+}

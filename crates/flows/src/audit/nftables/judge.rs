@@ -1,0 +1,267 @@
+//! What a ruleset does with a flow.
+
+use super::Source;
+use super::compile::{Base, Compiled, compile};
+use super::lines;
+use crate::audit::packet::walk::{By, End, Leaf, walk};
+use crate::audit::packet::{FAMILY_V4, Packets, Value, state};
+use crate::audit::question::{ACK, Question, SYN};
+use crate::audit::verdict::{Cause, Judged, Part, Verdict};
+use crate::audit::{AuditError, AuditOptions, Note, Position};
+use crate::flow::Direction;
+
+/// A ruleset that was read.
+#[derive(Debug)]
+pub(in crate::audit) struct Ruleset {
+    compiled: Compiled,
+    position: Position,
+}
+
+/// One of the packets that a connection needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    First,
+    Answer,
+    Following,
+}
+
+impl Ruleset {
+    pub(in crate::audit) fn read(
+        bytes: &[u8],
+        options: &AuditOptions<'_>,
+    ) -> Result<Self, AuditError> {
+        let source = Source::read(bytes)?;
+        let compiled = compile(&source, options)?;
+        if compiled.bases.is_empty() && compiled.notes.is_empty() {
+            return Err(AuditError::Syntax {
+                line: 1,
+                expected: "a ruleset of nftables with at least one chain that has a hook",
+                got: "a file without one".to_owned(),
+            });
+        }
+        let position = match options.position {
+            Position::Auto if compiled.forwards() => Position::Forward,
+            other => other,
+        };
+        Ok(Self { compiled, position })
+    }
+
+    pub(in crate::audit) fn notes(&self) -> &[Note] {
+        &self.compiled.notes
+    }
+
+    /// How many rules it has, and where the firewall is taken to stand.
+    pub(in crate::audit) fn summary(&self) -> String {
+        let place = match self.position {
+            Position::Auto => {
+                "on the host that opens the connection (on the one that listens, for connections into the site)"
+            }
+            Position::Forward => "between the two hosts",
+            Position::Output => "on the host that opens the connection",
+            Position::Input => "on the host that listens",
+        };
+        format!(
+            "{} rules; the firewall is taken to stand {place}",
+            self.compiled.rules
+        )
+    }
+
+    fn position(&self, question: &Question<'_>) -> Position {
+        match (self.position, question.flow.direction) {
+            (Position::Auto, Direction::Inbound) => Position::Input,
+            (Position::Auto, _) => Position::Output,
+            (other, _) => other,
+        }
+    }
+
+    pub(in crate::audit) fn judge(&self, question: &Question<'_>) -> Judged {
+        let Some(boxes) = question.packets() else {
+            return Judged::unknown("it has more pairs of addresses and ports than are judged");
+        };
+        if boxes.is_empty() {
+            return Judged::unknown("its two ends have no family of addresses in common");
+        }
+        let position = self.position(question);
+        let mut parts = Vec::new();
+        let mut closed: Vec<(usize, Stage)> = Vec::new();
+        for packets in &boxes {
+            let mut part = Part::permitted();
+            for stage in [Stage::First, Stage::Answer, Stage::Following] {
+                for (at, base) in self.bases(position, stage, packets) {
+                    let leaves = self.send(base, stage, packets);
+                    let found = judged(base, stage, &leaves);
+                    if matches!(found.verdict, Verdict::Blocked | Verdict::Partly)
+                        && !closed.contains(&(at, stage))
+                    {
+                        closed.push((at, stage));
+                    }
+                    part.and(found);
+                }
+            }
+            parts.push(part);
+        }
+        let mut judged = Judged::of(parts);
+        judged.lines = closed
+            .iter()
+            .filter_map(|(at, stage)| self.compiled.bases.get(*at).map(|base| (base, *stage)))
+            .filter(|(base, _)| base.hook.kind != "nat")
+            .flat_map(|(base, stage)| match stage {
+                Stage::First => lines::first(&base.name, base.v4, base.v6, question),
+                Stage::Answer | Stage::Following => vec![lines::established(&base.name)],
+            })
+            .collect();
+        judged
+    }
+
+    /// The chains that a packet crosses.
+    fn bases(
+        &self,
+        position: Position,
+        stage: Stage,
+        packets: &Packets,
+    ) -> impl Iterator<Item = (usize, &Base)> {
+        let answer = stage == Stage::Answer;
+        let hooks: &[&str] = match (position, answer) {
+            (Position::Forward, _) => &["prerouting", "forward", "postrouting"],
+            (Position::Output | Position::Auto, false) | (Position::Input, true) => {
+                &["output", "postrouting"]
+            }
+            (Position::Output | Position::Auto, true) | (Position::Input, false) => {
+                &["prerouting", "input"]
+            }
+        };
+        let v4 = packets.family == FAMILY_V4;
+        self.compiled.bases.iter().enumerate().filter(move |(_, base)| {
+            hooks.contains(&base.hook.hook.as_str())
+                && (if v4 { base.v4 } else { base.v6 })
+                // Only the first packet of a connection meets chains of addresses' translation.
+                && (base.hook.kind != "nat" || (stage == Stage::First && base.hook.hook != "postrouting" && base.hook.hook != "input"))
+        })
+    }
+
+    fn send(&self, base: &Base, stage: Stage, packets: &Packets) -> Vec<Leaf> {
+        let mut packets = packets.clone();
+        match stage {
+            Stage::First => {}
+            Stage::Answer => {
+                std::mem::swap(&mut packets.source, &mut packets.destination);
+                std::mem::swap(&mut packets.source_port, &mut packets.destination_port);
+                packets.state = state::ESTABLISHED;
+                packets.tcp_flags = packets.tcp_flags.map(|_| SYN | ACK);
+            }
+            Stage::Following => {
+                packets.state = state::ESTABLISHED;
+                packets.tcp_flags = packets.tcp_flags.map(|_| ACK);
+            }
+        }
+        let (mut one, mut other) = (self.compiled.interface_in, self.compiled.interface_out);
+        if stage == Stage::Answer {
+            std::mem::swap(&mut one, &mut other);
+        }
+        let interface = |known: Option<u128>| {
+            known.map_or(Value::Some(1, u128::from(u32::MAX)), |id| {
+                Value::Each(id, id)
+            })
+        };
+        (packets.interface_in, packets.interface_out) = match base.hook.hook.as_str() {
+            "prerouting" | "input" => (interface(one), Value::Absent),
+            "output" => (Value::Absent, interface(other)),
+            _ => (interface(one), interface(other)),
+        };
+        let policy = if base.hook.drops {
+            End::Dropped
+        } else {
+            End::Accepted
+        };
+        walk(&self.compiled.chains, base.chain, policy, packets)
+    }
+}
+
+impl Compiled {
+    fn forwards(&self) -> bool {
+        self.bases.iter().any(|base| {
+            base.hook.hook == "forward"
+                && base.hook.kind == "filter"
+                && self
+                    .chains
+                    .get(base.chain)
+                    .is_some_and(|chain| !chain.rules.is_empty())
+        })
+    }
+}
+
+/// What the ends of the walk through one chain mean for the whole set of packets.
+fn judged(base: &Base, stage: Stage, leaves: &[Leaf]) -> Part {
+    let who = match stage {
+        Stage::First => "",
+        Stage::Answer => "answers: ",
+        Stage::Following => "packets after the first: ",
+    };
+    let by = |leaf: &Leaf| match &leaf.by {
+        By::Rule { line, text } => Cause {
+            line: *line,
+            text: format!("{who}chain {}: {text}", base.name),
+        },
+        By::Policy => Cause {
+            line: 0,
+            text: format!(
+                "{who}chain {}: its policy is drop, and no rule accepts",
+                base.name
+            ),
+        },
+        By::Limit => Cause {
+            line: 0,
+            text: format!("{who}chain {}: too many cases to go through", base.name),
+        },
+    };
+    let is = |end: End| move |leaf: &&Leaf| leaf.end == end;
+    let dropped = leaves.iter().filter(is(End::Dropped)).count();
+    let rewritten = leaves.iter().find(is(End::Rewritten));
+    if let Some(leaf) = rewritten {
+        let mut cause = by(leaf);
+        cause
+            .text
+            .push_str(": what it is rewritten to is not judged");
+        return Part {
+            verdict: Verdict::Unknown,
+            causes: vec![cause],
+        };
+    }
+    if dropped == 0 {
+        return Part::permitted();
+    }
+    let sure: Vec<Cause> = leaves
+        .iter()
+        .filter(is(End::Dropped))
+        .filter(|leaf| leaf.doubt.is_none())
+        .map(by)
+        .collect();
+    if dropped == leaves.len() {
+        let causes = if sure.is_empty() {
+            leaves.iter().map(by).collect()
+        } else {
+            sure
+        };
+        return Part {
+            verdict: Verdict::Blocked,
+            causes,
+        };
+    }
+    if !sure.is_empty() {
+        return Part {
+            verdict: Verdict::Partly,
+            causes: sure,
+        };
+    }
+    let doubts = leaves.iter().filter_map(|leaf| leaf.doubt.as_deref());
+    let causes = doubts
+        .map(|doubt| Cause {
+            line: 0,
+            text: format!("{who}chain {}: {doubt}", base.name),
+        })
+        .collect();
+    Part {
+        verdict: Verdict::Unknown,
+        causes,
+    }
+}

@@ -1,0 +1,276 @@
+use proptest::prelude::*;
+
+use crate::audit::{AuditError, AuditOptions, AuditReport, FindingKind, Position, audit};
+use crate::catalogue::Catalogue;
+use crate::select::select;
+use crate::site::Site;
+
+/// Three flows: to an address, to a network over UDP, to a name.
+pub(in crate::audit) const ASKED: &str = r#"
+id = "asked"
+version = "7"
+vendor = "test"
+product = "test"
+[[variable]]
+name = "clients"
+kind = "hosts"
+description = "clients"
+default = ["198.51.100.0/24"]
+[[party]]
+id = "client"
+name = "client"
+place = "site"
+variable = "clients"
+[[party]]
+id = "server"
+name = "server"
+place = "outside"
+[[flow]]
+id = "updates"
+purpose = "Definitions are fetched."
+from = ["client"]
+to = "server"
+direction = "outbound"
+need = "required"
+endpoints = [{ match = "ip", value = "192.0.2.1", transport = "tcp", ports = ["80", "443"] }]
+tls = { trust = "vendor", pinned = "yes", inspection = "forbidden", client_certificate = "none" }
+[[flow.breaks]]
+feature = "definitions"
+severity = "critical"
+symptom = "Definitions grow old."
+fallback = "The old ones go on."
+[[flow]]
+id = "pings"
+purpose = "Counts are sent."
+from = ["client"]
+to = "server"
+direction = "outbound"
+need = "optional"
+endpoints = [{ match = "cidr", value = "192.0.2.64/26", transport = "udp", ports = ["8000-8010"] }]
+[[flow]]
+id = "reputation"
+purpose = "Files are asked about."
+from = ["client"]
+to = "server"
+direction = "outbound"
+need = "required"
+endpoints = [{ match = "exact", value = "rep.example.com", transport = "tcp", ports = ["443"] }]
+"#;
+
+fn judged(text: &str, options: &AuditOptions<'_>) -> AuditReport {
+    let catalogue = Catalogue::parse(ASKED).unwrap();
+    let selection = select(&catalogue, &Site::default()).unwrap();
+    audit(text.as_bytes(), None, &selection, options).unwrap()
+}
+
+fn kinds(report: &AuditReport) -> Vec<(FindingKind, Vec<&str>)> {
+    let of = |finding: &'_ crate::audit::Finding| finding.kind;
+    report
+        .findings
+        .iter()
+        .map(|finding| {
+            (
+                of(finding),
+                finding
+                    .flows
+                    .iter()
+                    .map(|flow| flow.flow.as_str())
+                    .collect(),
+            )
+        })
+        .collect()
+}
+
+#[test]
+fn the_report_says_cause_breakage_and_line() {
+    let text = "table inet filter {\n  chain forward {\n    type filter hook forward priority 0; policy drop;\n    ct state established,related accept\n    udp dport 8000-8005 accept\n    ip daddr 192.0.2.1 tcp dport 80 accept\n  }\n}\n";
+    let report = judged(text, &AuditOptions::default());
+    assert_eq!(
+        kinds(&report),
+        [
+            (FindingKind::Blocked, vec!["reputation"]),
+            (FindingKind::PartlyBlocked, vec!["updates", "pings"]),
+        ]
+    );
+    let shown = report.text();
+    for expected in [
+        "its policy is drop, and no rule accepts",
+        "breaks definitions (critical): Definitions grow old. Meanwhile: The old ones go on.",
+        "insert rule inet filter forward ip saddr 198.51.100.0/24 ip daddr 192.0.2.1 tcp dport { 80, 443 } counter accept comment \"updates\"",
+        "--resolve rep.example.com=ADDRESS",
+    ] {
+        assert!(shown.contains(expected), "{expected}\n{shown}");
+    }
+}
+
+#[test]
+fn a_name_is_judged_once_its_addresses_are_given() {
+    let text = "table ip f {\n set ok { type ipv4_addr; elements = { 192.0.2.1, 203.0.113.7 }; }\n chain c {\n type filter hook forward priority 0; policy drop;\n ct state established accept\n ip daddr @ok accept\n }\n}\n";
+    let report = judged(text, &AuditOptions::default());
+    assert!(
+        kinds(&report).contains(&(FindingKind::NotJudged, vec!["reputation"])),
+        "{}",
+        report.text()
+    );
+    assert!(
+        report.text().contains("the addresses behind the name"),
+        "{}",
+        report.text()
+    );
+    for (address, blocked) in [("203.0.113.7/32", false), ("203.0.113.8/32", true)] {
+        let mut options = AuditOptions::default();
+        options
+            .addresses
+            .insert("rep.example.com".to_owned(), vec![address.parse().unwrap()]);
+        let report = judged(text, &options);
+        let found = report.findings.iter().any(|finding| {
+            finding
+                .flows
+                .iter()
+                .any(|flow| flow.flow.as_str() == "reputation")
+        });
+        assert_eq!(found, blocked, "{}", report.text());
+    }
+}
+
+#[test]
+fn answers_that_are_dropped_block_as_well() {
+    let text = "table inet f {\n chain c {\n type filter hook forward priority 0; policy drop;\n ip saddr 198.51.100.0/24 accept\n }\n}\n";
+    let report = judged(text, &AuditOptions::default());
+    // The name's addresses might be among the clients'.
+    assert_eq!((report.counts.blocked, report.counts.unknown), (2, 1));
+    assert!(
+        report.text().contains("answers: chain inet f c"),
+        "{}",
+        report.text()
+    );
+    assert!(
+        report.text().contains("ct state established,related"),
+        "{}",
+        report.text()
+    );
+}
+
+#[test]
+fn interfaces_are_in_doubt_until_they_are_named() {
+    let text = "table inet f {\n chain lan { accept\n }\n chain c {\n type filter hook forward priority filter; policy drop;\n ct state established accept\n iifname vmap { \"lan0\" : jump lan, \"wan*\" : drop }\n }\n}\n";
+    assert_eq!(judged(text, &AuditOptions::default()).counts.unknown, 3);
+    let named = |name: &str| AuditOptions {
+        interface_in: Some(name.to_owned()),
+        ..AuditOptions::default()
+    };
+    assert_eq!(judged(text, &named("lan0")).counts.permitted, 3);
+    assert_eq!(judged(text, &named("wan7")).counts.blocked, 3);
+}
+
+#[test]
+fn what_is_not_understood_is_never_judged() {
+    let text = "include \"/etc/more.nft\"\ntable inet f {\n chain c {\n type filter hook forward priority 0; policy accept;\n osf name \"Linux\" drop\n numgen random mod 2 0 drop\n }\n}\n";
+    let report = judged(text, &AuditOptions::default());
+    assert_eq!(report.counts.unknown, 3, "{}", report.text());
+    let shown = report.text();
+    assert!(
+        shown.contains("/etc/more.nft") && shown.contains("line 5: not understood"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn rates_rewriting_and_routes_are_in_doubt() {
+    for rule in [
+        "limit rate over 10/second burst 5 packets drop",
+        "fib daddr type local drop",
+        "meta mark 7 drop",
+        "ct count over 10 drop",
+        "ip ttl < 5 drop",
+    ] {
+        let text = format!(
+            "table inet f {{\n chain c {{\n type filter hook forward priority 0;\n {rule}\n }}\n}}\n"
+        );
+        assert_eq!(
+            judged(&text, &AuditOptions::default()).counts.unknown,
+            3,
+            "{rule}"
+        );
+    }
+    let nat = "table ip f {\n chain n {\n type nat hook prerouting priority dstnat;\n tcp dport 443 dnat to 10.0.0.1\n }\n}\n";
+    let between = AuditOptions {
+        position: Position::Forward,
+        ..AuditOptions::default()
+    };
+    assert_eq!(judged(nat, &between).counts.permitted, 1);
+    let harmless = "table inet f {\n chain c {\n type filter hook forward priority 0;\n fib daddr type { broadcast, multicast } drop\n iif lo drop\n }\n}\n";
+    assert_eq!(
+        judged(harmless, &AuditOptions::default()).counts.permitted,
+        3
+    );
+}
+
+#[test]
+fn chains_that_jump_in_circles_end() {
+    let mut text = String::from("table inet f {\n");
+    for n in 0..20 {
+        text.push_str(&format!(
+            " chain c{n} {{\n jump c{next}\n jump c{next}\n }}\n",
+            next = (n + 1) % 20
+        ));
+    }
+    text.push_str(
+        " chain b {\n type filter hook forward priority 0; policy drop;\n jump c0\n }\n}\n",
+    );
+    assert_eq!(judged(&text, &AuditOptions::default()).counts.unknown, 3);
+}
+
+#[test]
+fn a_host_without_forwarding_is_judged_as_an_end() {
+    let text = "table inet f {\n chain out {\n type filter hook output priority 0; policy drop;\n tcp dport 443 accept\n }\n chain in {\n type filter hook input priority 0; policy drop;\n ct state established accept\n }\n}\n";
+    let report = judged(text, &AuditOptions::default());
+    // Packets after the first are no new ones, but meet the same rule.
+    assert_eq!(
+        (
+            report.counts.permitted,
+            report.counts.blocked,
+            report.counts.partly
+        ),
+        (1, 1, 1),
+        "{}",
+        report.text()
+    );
+    let at_input = AuditOptions {
+        position: Position::Input,
+        ..AuditOptions::default()
+    };
+    assert_eq!(judged(text, &at_input).counts.blocked, 3);
+}
+
+#[test]
+fn other_files_are_refused_with_what_was_expected() {
+    let catalogue = Catalogue::parse(ASKED).unwrap();
+    let selection = select(&catalogue, &Site::default()).unwrap();
+    let options = AuditOptions::default();
+    let error = audit(b"hello\n", None, &selection, &options).unwrap_err();
+    assert!(
+        matches!(error, AuditError::Format) && error.to_string().contains("nftables"),
+        "{error}"
+    );
+    let error = audit(b"table inet f {\n chain c {\n", None, &selection, &options).unwrap_err();
+    assert!(
+        matches!(error, AuditError::Syntax { line: 2, .. }),
+        "{error}"
+    );
+    let error = audit(b"{\"nftables\": 1}", None, &selection, &options).unwrap_err();
+    assert!(matches!(error, AuditError::Syntax { .. }), "{error}");
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_refused_or_judged(
+        text in "(table inet f|chain c|type filter hook forward priority 0;|policy drop;|\\{|\\}|\n| |;|set s|elements = |tcp dport|ip daddr|vmap|@s|\\$X|define X = |1-5|192.0.2.1|accept|drop|jump c|,|:|!=|ct state|&|\"|add rule inet f c|fib|limit|flags|.|é){0,60}"
+    ) {
+        static CATALOGUE: std::sync::LazyLock<Catalogue> = std::sync::LazyLock::new(|| Catalogue::parse(ASKED).unwrap());
+        let selection = select(&CATALOGUE, &Site::default()).unwrap();
+        let _ = audit(text.as_bytes(), Some(crate::audit::AuditFormat::Nftables), &selection, &AuditOptions::default());
+        let json = format!("{{\"nftables\": [{text}]}}");
+        let _ = audit(json.as_bytes(), Some(crate::audit::AuditFormat::Nftables), &selection, &AuditOptions::default());
+    }
+}
