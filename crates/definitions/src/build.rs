@@ -133,9 +133,7 @@ pub fn build_with(
         Section::new(SectionKind::Families, names.families),
     ];
     sections.extend(tables);
-    if !yara.section.is_empty() {
-        sections.push(Section::new(SectionKind::Yara, yara.section));
-    }
+    sections.extend(yara.sections);
     let (unsigned, root) = write(revision, sections)?;
     build.told.step = "done".into();
     (build.progress)(&build.told);
@@ -265,11 +263,7 @@ impl<'s, 'p> Build<'s, 'p> {
             SourceKind::Patterns | SourceKind::Expressions | SourceKind::FileTypes => {
                 self.unsupported(source, format, "byte patterns are not compiled", true);
             }
-            SourceKind::Yara => {
-                let mut errors = Vec::new();
-                self.yara.add(source, &mut errors);
-                note(&mut self.report, errors);
-            }
+            SourceKind::Yara => self.yara.add(source),
             SourceKind::Unsupported { what, lines } => {
                 self.unsupported(source, format, what, lines);
             }

@@ -22,6 +22,7 @@ mod limits;
 mod peer;
 mod scanner;
 mod watch;
+pub mod yara;
 
 pub use definitions::file::{DefinitionsFile, VerifyMode};
 pub use definitions::layout;

@@ -15,6 +15,7 @@ use crate::file_type::FileType;
 use crate::kind::Kind;
 use crate::limits::{Limits, MAX_DEPTH, MAX_NOTES};
 use crate::watch::Watch;
+use crate::yara::{FileNames, Matched, Matcher};
 
 mod digest;
 mod hashes;
@@ -27,6 +28,7 @@ use digest::Digests;
 pub struct Input<'a> {
     bytes: &'a [u8],
     size: u64,
+    names: Option<&'a FileNames>,
 }
 
 impl<'a> Input<'a> {
@@ -36,13 +38,25 @@ impl<'a> Input<'a> {
         Self {
             bytes,
             size: bytes.len() as u64,
+            names: None,
         }
     }
 
     /// The beginning of a file of `size` bytes.
     #[must_use]
     pub const fn prefix(bytes: &'a [u8], size: u64) -> Self {
-        Self { bytes, size }
+        Self {
+            bytes,
+            size,
+            names: None,
+        }
+    }
+
+    /// With what the file is called, for rules that ask for it.
+    #[must_use]
+    pub const fn named(mut self, names: &'a FileNames) -> Self {
+        self.names = Some(names);
+        self
     }
 }
 
@@ -50,19 +64,22 @@ impl<'a> Input<'a> {
 /// needs between files.
 pub struct Scanner<'d> {
     definitions: &'d Definitions,
-    yara: Option<yara_x::Scanner<'d>>,
+    yara: Option<Matcher<'d>>,
 }
 
 impl<'d> Scanner<'d> {
     /// A scanner for these definitions.
     #[must_use]
     pub fn new(definitions: &'d Definitions) -> Self {
-        let yara = definitions.yara().map(|yara| {
-            let mut scanner = yara_x::Scanner::new(yara.rules());
-            scanner.fast_scan(true);
-            scanner
-        });
+        let yara = definitions.yara();
         Self { definitions, yara }
+    }
+
+    /// Makes now what a scan would otherwise make when it first needs it.
+    pub fn prepare(&mut self) {
+        if let Some(yara) = &mut self.yara {
+            yara.prepare();
+        }
     }
 
     /// Scans one file and everything inside it.
@@ -75,6 +92,7 @@ impl<'d> Scanner<'d> {
         let mut run = Run {
             definitions,
             yara: &mut self.yara,
+            names: input.names,
             limits,
             watch,
             started,
@@ -117,7 +135,9 @@ impl fmt::Debug for Scanner<'_> {
 /// One scan.
 struct Run<'r, 'd> {
     definitions: &'d Definitions,
-    yara: &'r mut Option<yara_x::Scanner<'d>>,
+    yara: &'r mut Option<Matcher<'d>>,
+    /// What the file is called.
+    names: Option<&'r FileNames>,
     limits: &'r Limits,
     watch: &'r mut dyn Watch,
     started: Duration,
@@ -184,28 +204,36 @@ impl Run<'_, '_> {
     }
 
     fn match_yara(&mut self, bytes: &[u8], found: &mut Vec<u32>) {
-        let left = self.time_left();
-        let (Some(rules), Some(scanner)) = (self.definitions.yara(), self.yara.as_mut()) else {
+        let names = self.names_here();
+        let (started, limit) = (self.started, self.limits.time);
+        let (Some(yara), watch) = (self.yara.as_mut(), &mut *self.watch) else {
             return;
         };
-        let Some(left) = left else {
-            self.stop(Limit::Time);
-            return;
+        let left = || {
+            let used = watch.now().saturating_sub(started);
+            limit.checked_sub(used).filter(|left| !left.is_zero())
         };
-        // yara-x counts whole seconds.
-        scanner.set_timeout(left.max(Duration::from_secs(1)));
-        match scanner.scan(bytes) {
-            Ok(results) => {
-                found.extend(
-                    results
-                        .matching_rules()
-                        .filter_map(|rule| rules.record(&rule)),
-                );
-            }
-            Err(yara_x::ScanError::Timeout) => self.stop(Limit::Time),
-            // The others concern files and modules, which are not handed over here.
-            Err(_) => self.remark_here(Remark::Malformed),
+        match yara.matches(bytes, &names, left, found) {
+            Matched::Wholly => {}
+            Matched::OutOfTime => self.stop(Limit::Time),
+            Matched::Damaged => self.remark_here(Remark::DefinitionsDamaged),
         }
+    }
+
+    /// What the bytes that are looked at are called.
+    fn names_here(&self) -> FileNames {
+        let file = self.names.cloned().unwrap_or_default();
+        let Some(member) = self.path.last() else {
+            return file;
+        };
+        let mut names = FileNames::of_path(member);
+        let within = self.path.len() - 1;
+        let mut folder = vec![file.folder.as_str(), file.name.as_str()];
+        folder.extend(self.path.iter().take(within).map(String::as_str));
+        folder.push(&names.folder);
+        folder.retain(|step| !step.is_empty());
+        names.folder = folder.join("/");
+        names
     }
 
     fn report(&mut self, rule: u32, digests: &mut Digests<'_>) {

@@ -33,9 +33,9 @@ pub const PAGE_CONTEXT: &str = "garrison definitions 1: page";
 pub const ROOT_CONTEXT: &str = "garrison definitions 1: root";
 /// What is signed: these bytes and then the root.
 pub const SIGNATURE_DOMAIN: &[u8] = b"garrison definitions 1: signature\0";
-/// What the YARA section was compiled by and can be loaded by. yara-x promises nothing across
-/// its versions.
-pub const YARA_ENGINE: &str = "yara-x 1.22 pulley";
+/// What the YARA sections were compiled by and can be loaded by. yara-x promises nothing across
+/// its versions, and wasmtime nothing across its own.
+pub const YARA_ENGINE: &str = "yara-x 1.22 pulley 48";
 
 /// The kinds of sections that this program knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,7 +49,7 @@ pub enum SectionKind {
     Md5 = 3,
     Sha1 = 4,
     Sha256 = 5,
-    /// Compiled YARA rules.
+    /// Which groups of YARA rules there are.
     Yara = 6,
     /// Patterns of names, which name blocks point into.
     Families = 7,
@@ -65,10 +65,34 @@ pub enum SectionKind {
     AllowedMd5 = 14,
     AllowedSha1 = 15,
     AllowedSha256 = 16,
+    /// The groups of compiled YARA rules, in the order of the index.
+    YaraGroup0 = 40,
+    YaraGroup1 = 41,
+    YaraGroup2 = 42,
+    YaraGroup3 = 43,
+    YaraGroup4 = 44,
+    YaraGroup5 = 45,
+    YaraGroup6 = 46,
+    YaraGroup7 = 47,
+    YaraGroup8 = 48,
+    YaraGroup9 = 49,
 }
 
 impl SectionKind {
-    const KNOWN: [(Self, &'static str); 16] = [
+    /// The sections of groups of YARA rules.
+    pub const YARA_GROUPS: [Self; 10] = [
+        Self::YaraGroup0,
+        Self::YaraGroup1,
+        Self::YaraGroup2,
+        Self::YaraGroup3,
+        Self::YaraGroup4,
+        Self::YaraGroup5,
+        Self::YaraGroup6,
+        Self::YaraGroup7,
+        Self::YaraGroup8,
+        Self::YaraGroup9,
+    ];
+    const KNOWN: [(Self, &'static str); 26] = [
         (Self::Rules, "rules"),
         (Self::Names, "names"),
         (Self::Md5, "md5"),
@@ -85,6 +109,16 @@ impl SectionKind {
         (Self::AllowedMd5, "allowed_md5"),
         (Self::AllowedSha1, "allowed_sha1"),
         (Self::AllowedSha256, "allowed_sha256"),
+        (Self::YaraGroup0, "yara_group_0"),
+        (Self::YaraGroup1, "yara_group_1"),
+        (Self::YaraGroup2, "yara_group_2"),
+        (Self::YaraGroup3, "yara_group_3"),
+        (Self::YaraGroup4, "yara_group_4"),
+        (Self::YaraGroup5, "yara_group_5"),
+        (Self::YaraGroup6, "yara_group_6"),
+        (Self::YaraGroup7, "yara_group_7"),
+        (Self::YaraGroup8, "yara_group_8"),
+        (Self::YaraGroup9, "yara_group_9"),
     ];
 
     /// The kind with this number.

@@ -8,17 +8,16 @@ pub(crate) mod pages;
 pub(crate) mod revision;
 mod rules;
 pub use rules::{maturity_number, type_number};
-mod yara;
 
 use model::{DefinitionRevision, DefinitionType, Maturity};
 
 pub(crate) use hash_table::{Algorithm, HashTable, Hashed};
-pub(crate) use yara::YaraRules;
 
 use self::file::{DefinitionsFile, VerifyMode};
 use self::layout::SectionKind;
 use self::rules::RuleTable;
 use crate::key::{PublicKey, TrustedKeys};
+use crate::yara::{self, YaraRules};
 
 /// Why a definitions file can't be used. The one in use stays.
 #[derive(Debug, thiserror::Error)]
@@ -133,13 +132,13 @@ impl Definitions {
     /// # Errors
     /// When a section is malformed.
     pub fn load(file: DefinitionsFile) -> Result<Self, DefinitionsError> {
-        let rules = RuleTable::read(&file)?;
+        RuleTable::read(&file)?;
         for hashed in Hashed::ALL {
             for algorithm in Algorithm::ALL {
                 HashTable::read(&file, hashed, algorithm)?;
             }
         }
-        let yara = YaraRules::read(file.section(SectionKind::Yara)?, rules.len())?;
+        let yara = YaraRules::read(&file)?;
         Ok(Self { file, yara })
     }
 
@@ -175,8 +174,21 @@ impl Definitions {
         HashTable::read(&self.file, hashed, algorithm)
     }
 
-    pub(crate) const fn yara(&self) -> Option<&YaraRules> {
-        self.yara.as_ref()
+    /// Loads what a scan would otherwise load when it first needs it.
+    ///
+    /// # Errors
+    /// When something can't be loaded.
+    pub fn load_all(&self) -> Result<(), DefinitionsError> {
+        match &self.yara {
+            Some(yara) => yara.load_all(&self.file),
+            None => Ok(()),
+        }
+    }
+
+    /// What matches YARA rules, if there are any.
+    pub(crate) fn yara(&self) -> Option<yara::Matcher<'_>> {
+        let rules = self.yara.as_ref()?;
+        Some(yara::Matcher::new(&self.file, rules))
     }
 }
 

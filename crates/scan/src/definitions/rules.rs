@@ -73,11 +73,6 @@ impl<'d> RuleTable<'d> {
         })
     }
 
-    /// How many rules there are.
-    pub(crate) const fn len(&self) -> usize {
-        self.count
-    }
-
     /// The rule with this number, if there is one.
     pub(crate) fn rule(&self, number: u32) -> Result<Option<Rule>, DefinitionsError> {
         let Some(number) = usize::try_from(number)

@@ -1,0 +1,112 @@
+//! Matching: the groups that can match a file, one after the other.
+
+use std::time::Duration;
+
+use super::group::YaraRules;
+use super::names::{FileNames, file_type};
+use super::start::Start;
+use crate::definitions::file::DefinitionsFile;
+use crate::kind::Kind;
+
+/// What matching needs between files: a scanner for each group that was needed so far.
+pub(crate) struct Matcher<'d> {
+    file: &'d DefinitionsFile,
+    rules: &'d YaraRules,
+    groups: Vec<Option<yara_x::Scanner<'d>>>,
+}
+
+/// How far a file was matched.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Matched {
+    Wholly,
+    /// The time was over.
+    OutOfTime,
+    /// Rules could not be loaded: the definitions are damaged.
+    Damaged,
+}
+
+impl<'d> Matcher<'d> {
+    pub(crate) fn new(file: &'d DefinitionsFile, rules: &'d YaraRules) -> Self {
+        let groups = (0..rules.len()).map(|_| None).collect();
+        Self {
+            file,
+            rules,
+            groups,
+        }
+    }
+
+    /// Makes all that any file may need.
+    pub(crate) fn prepare(&mut self) {
+        for number in 0..self.groups.len() {
+            if let Some(scanner) = self.scanner(number) {
+                let _ = scanner.scan(b"");
+            }
+        }
+    }
+
+    /// Matches bytes and adds the numbers of the rules. `left` says how much time there is still.
+    pub(crate) fn matches(
+        &mut self,
+        bytes: &[u8],
+        names: &FileNames,
+        mut left: impl FnMut() -> Option<Duration>,
+        found: &mut Vec<u32>,
+    ) -> Matched {
+        let start = Start::of(bytes);
+        let file_type = file_type(start, Kind::of(bytes));
+        let mut matched = Matched::Wholly;
+        let wanted: Vec<usize> = self.rules.wanted(start, bytes.len() as u64).collect();
+        for number in wanted {
+            let Some(left) = left() else {
+                return Matched::OutOfTime;
+            };
+            let (file, rules) = (self.file, self.rules);
+            let Some(scanner) = self.scanner(number) else {
+                matched = Matched::Damaged;
+                continue;
+            };
+            // yara-x counts whole seconds.
+            scanner.set_timeout(left.max(Duration::from_secs(1)));
+            name(scanner, file_type, names);
+            match scanner.scan(bytes) {
+                Ok(results) => found.extend(
+                    results
+                        .matching_rules()
+                        .filter_map(|rule| rules.number(number, &rule, file)),
+                ),
+                Err(yara_x::ScanError::Timeout) => return Matched::OutOfTime,
+                // The others concern files and modules' data, which are not handed over here.
+                Err(_) => matched = Matched::Damaged,
+            }
+        }
+        // A rule may stand in several groups.
+        found.sort_unstable();
+        found.dedup();
+        matched
+    }
+
+    fn scanner(&mut self, number: usize) -> Option<&mut yara_x::Scanner<'d>> {
+        let place = self.groups.get_mut(number)?;
+        if place.is_none() {
+            let loaded = self.rules.group(number, self.file)?;
+            let mut scanner = yara_x::Scanner::new(&loaded.rules);
+            scanner.fast_scan(true);
+            *place = Some(scanner);
+        }
+        place.as_mut()
+    }
+}
+
+/// Tells a scanner what the file is called. Each group was compiled with all of these.
+fn name(scanner: &mut yara_x::Scanner<'_>, file_type: &str, names: &FileNames) {
+    let extension = names.extension();
+    for (external, value) in [
+        ("filename", names.name.as_str()),
+        ("filepath", names.folder.as_str()),
+        ("extension", extension.as_str()),
+        ("filetype", file_type),
+        ("owner", names.owner.as_str()),
+    ] {
+        let _ = scanner.set_global(external, value);
+    }
+}
