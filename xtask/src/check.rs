@@ -18,6 +18,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 
+use crate::coverage;
 use crate::workspace::Workspace;
 use graph::Graph;
 use manifests::Manifest;
@@ -51,6 +52,13 @@ pub(crate) fn run(workspace: &Workspace, depth: Depth) -> anyhow::Result<ExitCod
         }
     }
     if depth == Depth::Everything {
+        let stale = coverage::is_stale(workspace)?;
+        println!(
+            "{}  papers: {} is what the ledger says; cargo xtask coverage mends it",
+            if stale { "FAIL" } else { "ok  " },
+            coverage::PAPER
+        );
+        failed += usize::from(stale);
         for (name, arguments) in COMPILER_STEPS {
             let passed = workspace
                 .cargo()
@@ -138,6 +146,10 @@ fn rules(workspace: &Workspace) -> anyhow::Result<Vec<Rule>> {
         rule(
             "papers: the tests that they name exist",
             papers::named_tests(&sources),
+        ),
+        rule(
+            "coverage: what works has tests that are run",
+            papers::ledger_tests(&sources),
         ),
     ])
 }

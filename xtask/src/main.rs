@@ -1,5 +1,5 @@
-//! The house's own tools: `cargo xtask check`, `cargo xtask test`, `cargo xtask soak`,
-//! `cargo xtask bench`.
+//! The house's own tools: `cargo xtask check`, `cargo xtask coverage`, `cargo xtask test`,
+//! `cargo xtask soak`, `cargo xtask bench`.
 //!
 //! They know cargo, git and /proc, and nothing of what Garrison does: no crate
 //! of ours is linked here. Start reading at `check.rs` for the rules that every
@@ -8,6 +8,7 @@
 
 mod bench;
 mod check;
+mod coverage;
 mod soak;
 mod test;
 mod workspace;
@@ -19,6 +20,7 @@ use workspace::Workspace;
 const USAGE: &str = "\
 cargo xtask check                  format, clippy, and the rules of the house
 cargo xtask check --rules          the rules alone, without a compiler
+cargo xtask coverage               docs/coverage.md again, from the ledger in crates/flows
 cargo xtask test                   every test; the last line counts them
 cargo xtask test --package NAME…   the test executables of these packages alone
 cargo xtask soak [PROOF…]          the long proofs in full, resumable
@@ -42,6 +44,7 @@ fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
     match words.as_slice() {
         ["check"] => check::run(&Workspace::find()?, check::Depth::Everything),
         ["check", "--rules"] => check::run(&Workspace::find()?, check::Depth::Rules),
+        ["coverage"] => coverage::write(&Workspace::find()?),
         ["test", rest @ ..] => test::run(&Workspace::find()?, &test::Selection::parse(rest)?),
         ["soak", rest @ ..] => soak::run(&Workspace::find()?, rest),
         ["bench", rest @ ..] => bench::run(&Workspace::find()?, rest),

@@ -103,6 +103,14 @@ pub struct Flow {
     pub profiles: ProfilePorts,
 }
 
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands over a reference"
+)]
+const fn is_false(value: &bool) -> bool {
+    !*value
+}
+
 const fn yes() -> bool {
     true
 }
@@ -332,6 +340,9 @@ pub struct Counterpart {
     /// Garrison's flows that do that job; empty: there is none.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub flows: Vec<FlowId>,
+    /// Whether Garrison does that job inside a process, without any flow.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub without_flow: bool,
     /// Why there is none, or how theirs differs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Text>,

@@ -12,6 +12,7 @@ pub mod audit;
 pub mod built_in;
 pub mod catalogue;
 pub mod check;
+pub mod coverage;
 pub mod endpoint;
 pub mod flow;
 pub mod garrison;

@@ -2,7 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use serde::Deserialize;
+
 use super::sources::Source;
+
+/// The systems of docs/coverage.md, with their states and tests.
+const LEDGER: &str = "crates/flows/catalogue/coverage.toml";
 
 /// Papers whose code words with underscores are names of tests.
 const PAPERS: &[&str] = &["docs/coverage.md", "docs/threat-model.md"];
@@ -30,6 +35,76 @@ pub(super) fn named_tests(sources: &[Source]) -> Vec<String> {
                 })
         })
         .collect()
+}
+
+#[derive(Deserialize)]
+struct Ledger {
+    #[serde(rename = "system", default)]
+    systems: Vec<System>,
+}
+
+#[derive(Deserialize)]
+struct System {
+    id: String,
+    state: String,
+    #[serde(default)]
+    tests: Vec<String>,
+}
+
+/// What the ledger says to work names a test, and each test that it names is run.
+pub(super) fn ledger_tests(sources: &[Source]) -> Vec<String> {
+    let Some(ledger) = sources
+        .iter()
+        .find(|source| source.path.as_os_str() == LEDGER)
+    else {
+        return vec![format!("{LEDGER} is missing")];
+    };
+    let ledger: Ledger = match toml::from_str(text(ledger)) {
+        Ok(ledger) => ledger,
+        Err(error) => return vec![format!("{LEDGER}: {error}")],
+    };
+    let tests: BTreeSet<&str> = sources
+        .iter()
+        .filter(|source| source.path.extension().is_some_and(|kind| kind == "rs"))
+        .flat_map(|source| tests(text(source)))
+        .collect();
+    let mut complaints = Vec::new();
+    for System {
+        id,
+        state,
+        tests: named,
+    } in &ledger.systems
+    {
+        if state == "works" && named.is_empty() {
+            complaints.push(format!("{LEDGER}: {id} works, and no test shows it"));
+        }
+        for name in named.iter().filter(|name| !tests.contains(name.as_str())) {
+            complaints.push(format!(
+                "{LEDGER}: {id} names the test {name}, and no test that is run is called so"
+            ));
+        }
+    }
+    complaints
+}
+
+/// Functions with a test's attribute and without `#[ignore]`.
+fn tests(text: &str) -> impl Iterator<Item = &str> {
+    let mut attributes: Vec<&str> = Vec::new();
+    text.lines().filter_map(move |line| {
+        let line = line.trim();
+        if line.starts_with("#[") {
+            attributes.push(line);
+            return None;
+        }
+        let found = functions(line).next().filter(|_| {
+            let is = |name: &str| attributes.iter().any(|attribute| attribute.contains(name));
+            (is("#[test]") || is("::test]") || is("::test(")) && !is("#[ignore")
+        });
+        if !line.starts_with("//") {
+            attributes.clear();
+        }
+        found
+    })
 }
 
 fn text(source: &Source) -> &str {
@@ -75,6 +150,27 @@ mod tests {
         let complaints = named_tests(&sources);
         assert_eq!(complaints.len(), 1, "{complaints:?}");
         assert!(complaints[0].contains("what_is_not_there"));
+    }
+
+    #[test]
+    fn a_system_works_by_tests_that_are_run() {
+        let ledger = "[[system]]\nid = \"a\"\nstate = \"works\"\ntests = [\"x_is_y\", \"async_is_y\"]\n\
+            [[system]]\nid = \"b\"\nstate = \"works\"\n\
+            [[system]]\nid = \"c\"\nstate = \"partly\"\ntests = [\"ignored_is_y\", \"helper_is_y\"]\n\
+            [[system]]\nid = \"d\"\nstate = \"not-yet\"\n";
+        let code = "#[test]\nfn x_is_y() {}\n#[tokio::test(flavor = \"multi_thread\")]\n// why\n\
+            async fn async_is_y() {}\n#[test]\n#[ignore = \"slow\"]\nfn ignored_is_y() {}\n\
+            fn helper_is_y() {}\n";
+        let complaints =
+            ledger_tests(&[source(LEDGER, ledger), source("crates/a/src/lib.rs", code)]);
+        assert_eq!(complaints.len(), 3, "{complaints:?}");
+        for (complaint, words) in complaints
+            .iter()
+            .zip(["b works", "ignored_is_y", "helper_is_y"])
+        {
+            assert!(complaint.contains(words), "{complaint}");
+        }
+        assert_eq!(ledger_tests(&[]).len(), 1);
     }
 
     #[test]
