@@ -4,17 +4,21 @@
 //! what the target can't say exactly, and is the only door. No renderer reads a clock: two runs
 //! give the same bytes.
 
+mod comment;
 mod csv;
 mod document;
 mod header;
 mod html;
+mod iptables;
 pub mod json;
 mod m365;
 mod markdown;
+mod nftables;
 mod pac;
 mod perimeter;
 mod plain;
 mod proxied;
+mod rules;
 mod squid;
 mod table;
 #[cfg(feature = "xlsx")]
@@ -25,6 +29,7 @@ use std::fmt;
 
 use ipnet::IpNet;
 
+use crate::host::Host;
 use crate::id::FlowId;
 use crate::party::PartyId;
 use crate::select::Selection;
@@ -306,10 +311,18 @@ pub enum RenderError {
         /// How many more there are like it.
         more: usize,
     },
-    #[error("expected the role of a host ({known}), got {role:?}")]
+    #[error("expected the role of a host ({known}), got {role}")]
     UnknownRole { role: PartyId, known: String },
     #[error("{0} has no ruleset for a host in a role; leave --role away, or render nftables")]
     NoRoles(Format),
+    #[error(
+        "{format} takes at most {most} destinations or lines, got {count}; select fewer rows, or set networks (192.0.2.0/24) instead of addresses"
+    )]
+    TooMany {
+        format: Format,
+        count: usize,
+        most: usize,
+    },
     /// The library that writes the format failed.
     #[error("{format}: {reason}")]
     Writer { format: Format, reason: String },
@@ -348,8 +361,8 @@ pub fn renderer(format: Format) -> Option<&'static dyn Renderer> {
         Format::Xlsx => None,
         Format::Json => Some(&json::Json),
         Format::M365 => Some(&m365::M365),
-        Format::Nftables => None,
-        Format::Iptables => None,
+        Format::Nftables => Some(&nftables::Nftables),
+        Format::Iptables => Some(&iptables::Iptables),
         Format::Powershell => None,
         Format::Fortigate => None,
         Format::PanOs => None,
@@ -358,6 +371,19 @@ pub fn renderer(format: Format) -> Option<&'static dyn Renderer> {
         Format::Pac => Some(&pac::Pac),
         Format::Plain => Some(&plain::Plain),
         Format::Terraform => None,
+    }
+}
+
+/// A host as people write it: `*.example.com` for names below, `.example.com` for those and the
+/// name itself; empty where it is unknown.
+#[must_use]
+pub fn host_pattern(host: &Host) -> String {
+    match host {
+        Host::OneLabel(name) | Host::AnyDepth(name) => format!("*.{name}"),
+        Host::ApexAndSubdomains(name) => format!(".{name}"),
+        Host::Exact(_) | Host::Ip(_) | Host::Cidr(_) | Host::Unset(_) | Host::Unknown => {
+            host.value()
+        }
     }
 }
 
@@ -411,7 +437,13 @@ fn skipped(test: &str, reason: &str) {
 }
 
 #[cfg(test)]
+mod golden;
+#[cfg(test)]
+mod judged;
+#[cfg(test)]
 mod sample;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod trial;

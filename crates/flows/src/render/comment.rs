@@ -1,0 +1,150 @@
+//! Texts of a catalogue inside other languages' files.
+//!
+//! A catalogue is written by people whom the reader of a rendering need not trust. Every text
+//! passes here before it reaches a file: it becomes one line, without signs that a terminal or
+//! an editor obeys, and no longer than its place allows.
+
+use super::{Expressed, Options, header};
+use crate::flow::Flow;
+use crate::select::Selection;
+
+/// A purpose in a comment is cut here.
+const MAX_PURPOSE: usize = 300;
+/// Another line is cut here.
+const MAX_LINE: usize = 300;
+
+/// The text on one line of at most so many characters: breaks, control characters and signs that
+/// turn the direction of writing become spaces.
+pub(crate) fn one_line(text: &str, most: usize) -> String {
+    let plain: String = text
+        .chars()
+        .map(|sign| if is_plain(sign) { sign } else { ' ' })
+        .collect();
+    let words: Vec<&str> = plain.split_whitespace().collect();
+    let line = words.join(" ");
+    if line.chars().count() <= most {
+        return line;
+    }
+    let mut cut: String = line.chars().take(most.saturating_sub(1)).collect();
+    cut.push('…');
+    cut
+}
+
+/// Whether a sign is neither a control nor a format character (Unicode's categories Cc, Cf, Zl
+/// and Zp, as far as readers obey them), nor one for private use.
+fn is_plain(sign: char) -> bool {
+    !sign.is_control()
+        && !matches!(
+            sign,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{2028}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{e000}'..='\u{f8ff}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
+}
+
+/// The text in printable ASCII without the given signs, which become `_`, for places that can
+/// hold nothing else.
+pub(crate) fn ascii(text: &str, without: &str, most: usize) -> String {
+    one_line(text, usize::MAX)
+        .chars()
+        .map(|sign| match sign {
+            ' '..='~' if !without.contains(sign) => sign,
+            _ => '_',
+        })
+        .take(most)
+        .collect()
+}
+
+/// `id: purpose` of a flow.
+pub(crate) fn flow(flow: &Flow, options: &Options) -> String {
+    let purpose = flow.purpose.in_language(&options.language);
+    format!("{}: {}", flow.id, one_line(purpose, MAX_PURPOSE))
+}
+
+/// What a rendering begins with: the catalogue, its sources with their dates, and how many
+/// destinations the target expresses how.
+pub(crate) fn header(selection: &Selection<'_>, report: &[Expressed]) -> Vec<String> {
+    let mut lines: Vec<String> = header::lines(selection.catalogue)
+        .iter()
+        .map(|line| one_line(line, MAX_LINE))
+        .collect();
+    let mut counts: Vec<(&str, usize)> = Vec::new();
+    for entry in report {
+        let name = entry.how.as_str();
+        match counts.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((name, 1)),
+        }
+    }
+    counts.sort_unstable();
+    let counts: Vec<String> = counts
+        .into_iter()
+        .map(|(name, count)| format!("{count} {name}"))
+        .collect();
+    lines.push(format!("Destinations: {}", counts.join(", ")));
+    lines
+}
+
+/// What the target can't say, one line for each endpoint that is not exact.
+pub(crate) fn shortfalls(selection: &Selection<'_>, report: &[Expressed]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for entry in report.iter().filter(|entry| !entry.how.is_exact()) {
+        let host = selection
+            .flows
+            .iter()
+            .find(|selected| selected.flow.id == entry.flow)
+            .and_then(|selected| selected.endpoints.get(entry.endpoint))
+            .map_or(String::new(), |endpoint| {
+                super::host_pattern(&endpoint.host)
+            });
+        let host = if host.is_empty() {
+            "unknown host"
+        } else {
+            &host
+        };
+        lines.push(format!(
+            "{}, {}: {}",
+            entry.flow,
+            one_line(host, MAX_LINE),
+            one_line(&entry.how.to_string(), MAX_PURPOSE)
+        ));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_stays_on_its_line() {
+        for text in [
+            "a\nb",
+            "a\r\nb",
+            "a\u{2028}b",
+            "a\u{85}b",
+            "a\0b",
+            "a\u{1b}b",
+            "a\u{202e}b",
+            "a \t b",
+        ] {
+            assert_eq!(one_line(text, 80), "a b", "{text:?}");
+        }
+        assert_eq!(one_line("é’“", 80), "é’“");
+        assert_eq!(one_line("abcdef", 4), "abc…");
+        assert_eq!(one_line("", 4), "");
+    }
+
+    #[test]
+    fn ascii_holds_nothing_else() {
+        assert_eq!(ascii("a\"b\né’", "\"", 80), "a_b __");
+        assert_eq!(ascii("abc", "", 2), "ab");
+    }
+}
