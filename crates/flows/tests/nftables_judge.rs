@@ -11,6 +11,8 @@
 mod asked;
 #[path = "audit/namespaces.rs"]
 mod namespaces;
+#[path = "audit/peer.rs"]
+mod peer;
 #[path = "audit/random.rs"]
 mod random;
 #[path = "audit/rulesets.rs"]

@@ -8,6 +8,7 @@ mod nftables;
 mod packet;
 mod question;
 mod report;
+mod squid;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -33,6 +34,8 @@ pub const MAX_ENDPOINTS: usize = 20_000;
 #[serde(rename_all = "kebab-case")]
 pub enum AuditFormat {
     Nftables,
+    /// A configuration of Squid.
+    Squid,
 }
 
 /// Text that was expected to be a format of rules and is none.
@@ -46,13 +49,14 @@ fn known_formats() -> String {
 
 impl AuditFormat {
     /// All of them.
-    pub const ALL: [Self; 1] = [Self::Nftables];
+    pub const ALL: [Self; 2] = [Self::Nftables, Self::Squid];
 
     /// The name, as on the command line.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Nftables => "nftables",
+            Self::Squid => "squid",
         }
     }
 
@@ -95,6 +99,9 @@ impl AuditFormat {
             "#!/usr/sbin/nft",
             "table",
         ];
+        if begins(&["http_access", "acl", "ssl_bump"]) {
+            return Some(Self::Squid);
+        }
         begins(&nft).then_some(Self::Nftables)
     }
 }
@@ -127,6 +134,8 @@ pub struct AuditOptions<'a> {
     pub interface_in: Option<String>,
     /// The interface by which flows leave it.
     pub interface_out: Option<String>,
+    /// Files that the file names, by their paths as it writes them.
+    pub files: BTreeMap<String, Vec<u8>>,
     /// ISO 639-1; texts that lack it are in English.
     pub language: Option<&'a str>,
 }
@@ -170,6 +179,7 @@ pub enum AuditError {
 /// A file that was read.
 enum Rules {
     Nftables(nftables::Ruleset),
+    Squid(squid::Proxy),
 }
 
 impl Rules {
@@ -180,24 +190,28 @@ impl Rules {
     ) -> Result<Self, AuditError> {
         Ok(match format {
             AuditFormat::Nftables => Self::Nftables(nftables::Ruleset::read(bytes, options)?),
+            AuditFormat::Squid => Self::Squid(squid::Proxy::read(bytes, options)?),
         })
     }
 
     fn judge(&self, question: &Question<'_>) -> Judged {
         match self {
             Self::Nftables(rules) => rules.judge(question),
+            Self::Squid(rules) => rules.judge(question),
         }
     }
 
     fn notes(&self) -> &[Note] {
         match self {
             Self::Nftables(rules) => rules.notes(),
+            Self::Squid(rules) => rules.notes(),
         }
     }
 
     fn summary(&self) -> String {
         match self {
             Self::Nftables(rules) => rules.summary(),
+            Self::Squid(rules) => rules.summary(),
         }
     }
 }
@@ -233,7 +247,7 @@ pub fn audit(
         for (_, reason) in &perimeter.held_back {
             report.not_asked(selected.flow, reason.to_string());
         }
-        for (_, endpoint) in &perimeter.passing {
+        for (place, endpoint) in &perimeter.passing {
             if report.is_full() {
                 report.not_asked(
                     selected.flow,
@@ -241,7 +255,7 @@ pub fn audit(
                 );
                 continue;
             }
-            let question = Question::new(selected.flow, endpoint, options);
+            let question = Question::new(selected.flow, *place, endpoint, options);
             let judged = rules.judge(&question);
             report.add(&question, judged);
         }

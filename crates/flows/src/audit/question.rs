@@ -18,6 +18,8 @@ const MAX_BOXES: usize = 4_096;
 #[derive(Debug)]
 pub(super) struct Question<'s> {
     pub(super) flow: &'s Flow,
+    /// The endpoint's place among its flow's.
+    pub(super) number: usize,
     pub(super) endpoint: &'s ResolvedEndpoint,
     /// The networks behind the host; empty: not known.
     pub(super) addresses: Vec<IpNet>,
@@ -28,6 +30,7 @@ pub(super) struct Question<'s> {
 impl<'s> Question<'s> {
     pub(super) fn new(
         flow: &'s Flow,
+        number: usize,
         endpoint: &'s ResolvedEndpoint,
         options: &AuditOptions<'_>,
     ) -> Self {
@@ -38,6 +41,7 @@ impl<'s> Question<'s> {
             .collect();
         Self {
             flow,
+            number,
             endpoint,
             addresses: networks(&endpoint.host, options).unwrap_or_default(),
             sources: sources.unwrap_or_default().concat(),
@@ -62,7 +66,6 @@ impl<'s> Question<'s> {
     }
 
     /// Whether its TLS could be broken open.
-    #[expect(dead_code, reason = "the readers of proxies' rules ask it")]
     pub(super) fn is_tls(&self) -> bool {
         self.flow.tls.is_some()
             || self.endpoint.protocol.as_deref().is_some_and(|protocol| {

@@ -79,7 +79,6 @@ impl Part {
 
 /// Whether TLS would be broken open.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(dead_code, reason = "the readers of proxies' rules make the others")]
 pub(super) enum Opened {
     No,
     Yes(Cause),
