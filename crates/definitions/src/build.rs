@@ -15,7 +15,7 @@ use crate::report::{Problem, Report, Why};
 use crate::rule_set::RuleSet;
 use crate::source::{Format, HashedThing, Source, SourceKind};
 use crate::write::{Section, write};
-use crate::yara;
+use crate::{containers, yara};
 
 /// How far a build is, for a progress bar.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +29,12 @@ pub struct Progress {
 }
 
 /// What is built.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct BuildOptions {
     /// Also what finds the merely unwanted: `.hdu`, `.hsu`, `.mdu`, `.msu`, `.ndu`, `.ldu`.
     pub unwanted: bool,
+    /// SHA-256 of containers that the user vouches for, because nobody signed them.
+    pub trusted_containers: Vec<[u8; 32]>,
 }
 
 /// A set that was compiled and is not signed yet. The same sources with the same revision make
@@ -94,7 +96,7 @@ pub fn build(
     revision: DefinitionRevision,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Compiled, BuildError> {
-    build_with(BuildOptions::default(), sources, revision, progress)
+    build_with(&BuildOptions::default(), sources, revision, progress)
 }
 
 /// Compiles sources. `progress` hears of each before it is read, and of long ones now and then.
@@ -102,12 +104,14 @@ pub fn build(
 /// # Errors
 /// When nothing in the sources can be used, or they are more than a file can hold.
 pub fn build_with(
-    options: BuildOptions,
+    options: &BuildOptions,
     sources: &[Source],
     revision: DefinitionRevision,
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Compiled, BuildError> {
-    let mut build = Build::read(options, sources, progress)?;
+    let mut report = Report::default();
+    let unpacked = containers::open_all(options, sources, &mut report);
+    let mut build = Build::read(options, sources.iter().chain(&unpacked), report, progress)?;
     build.told.step = "compiling".into();
     (build.progress)(&build.told);
     let mut rules = build.rules;
@@ -151,11 +155,13 @@ pub fn build_with(
 /// # Errors
 /// When there are more names than a file can hold.
 pub fn lint(
-    options: BuildOptions,
+    options: &BuildOptions,
     sources: &[Source],
     progress: &mut dyn FnMut(&Progress),
 ) -> Result<Report, BuildError> {
-    let build = Build::read(options, sources, progress)?;
+    let mut report = Report::default();
+    let unpacked = containers::open_all(options, sources, &mut report);
+    let build = Build::read(options, sources.iter().chain(&unpacked), report, progress)?;
     let (mut rules, mut report) = (build.rules, build.report);
     let mut errors = Vec::new();
     let yara = build.yara.finish(&mut rules, &mut errors)?;
@@ -190,7 +196,7 @@ fn note(report: &mut Report, errors: Vec<SourceError>) {
 
 /// Sources on their way.
 struct Build<'s, 'p> {
-    options: BuildOptions,
+    options: &'s BuildOptions,
     ignored: Ignored,
     rules: RuleSet,
     hashes: HashTables,
@@ -202,11 +208,12 @@ struct Build<'s, 'p> {
 
 impl<'s, 'p> Build<'s, 'p> {
     fn read(
-        options: BuildOptions,
-        sources: &'s [Source],
+        options: &'s BuildOptions,
+        sources: impl Iterator<Item = &'s Source>,
+        report: Report,
         progress: &'p mut dyn FnMut(&Progress),
     ) -> Result<Self, BuildError> {
-        let mut sources: Vec<&Source> = sources.iter().collect();
+        let mut sources: Vec<&Source> = sources.collect();
         sources.sort_by(|left, right| (&left.name, &left.bytes).cmp(&(&right.name, &right.bytes)));
         sources.dedup();
         let mut build = Self {
@@ -215,7 +222,7 @@ impl<'s, 'p> Build<'s, 'p> {
             rules: RuleSet::default(),
             hashes: HashTables::default(),
             yara: yara::Compiler::new(),
-            report: Report::default(),
+            report,
             progress,
             told: Progress {
                 done: 0,
@@ -267,11 +274,8 @@ impl<'s, 'p> Build<'s, 'p> {
             SourceKind::Unsupported { what, lines } => {
                 self.unsupported(source, format, what, lines);
             }
-            SourceKind::Container(_) => {
-                self.unsupported(source, format, "containers are not opened", false);
-            }
-            // Read first of all.
-            SourceKind::Ignored => {}
+            // Opened or read before all others.
+            SourceKind::Container(_) | SourceKind::Ignored => {}
         }
         Ok(())
     }

@@ -7,8 +7,10 @@
 //! Start reading at [`build`] and [`sign`]; the format is described in
 //! `docs/definitions-format.md`, its numbers stand in `scan::layout`.
 
+mod archive;
 mod build;
 mod clam;
+mod containers;
 mod error;
 mod hash_table;
 mod hashes;

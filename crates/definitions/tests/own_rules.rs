@@ -53,7 +53,7 @@ fn eicar() -> Vec<u8> {
 
 #[test]
 fn every_line_and_rule_can_be_used() {
-    let report = definitions::lint(BuildOptions::default(), &content(), &mut |_| {}).unwrap();
+    let report = definitions::lint(&BuildOptions::default(), &content(), &mut |_| {}).unwrap();
     assert!(report.unusable.is_empty(), "{:?}", report.unusable);
 }
 

@@ -15,7 +15,7 @@ use model::{DefinitionRevision, Maturity};
 use setup::{open, scan, source};
 
 fn unusable(sources: &[Source]) -> Vec<(String, Option<u64>, Why, String)> {
-    lint(BuildOptions::default(), sources, &mut |_| {})
+    lint(&BuildOptions::default(), sources, &mut |_| {})
         .unwrap()
         .unusable
         .into_iter()
@@ -95,8 +95,11 @@ fn levels_ignore_lists_and_the_merely_unwanted_are_no_faults() {
             (Some(1), Why::Unwanted),
         ]
     );
-    let wanted = BuildOptions { unwanted: true };
-    let report = lint(wanted, &sources, &mut |_| {}).unwrap();
+    let wanted = BuildOptions {
+        unwanted: true,
+        ..BuildOptions::default()
+    };
+    let report = lint(&wanted, &sources, &mut |_| {}).unwrap();
     assert_eq!((report.faults(), report.kinds["hdu"].used), (0, 1));
     assert_eq!(report.kinds["hdb"].used, 1);
 }

@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-pub(crate) use format::{Format, HashedThing, SourceKind};
+pub(crate) use format::{ContainerKind, Format, HashedThing, SourceKind};
 
 /// Bytes of one source file.
 pub const MAX_SOURCE_BYTES: u64 = 1 << 30;

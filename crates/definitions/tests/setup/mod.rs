@@ -151,3 +151,25 @@ pub(crate) fn skipped(test: &str, reason: &str) {
         writeln!(log, "{line}").unwrap();
     }
 }
+
+/// A folder of an archive of the corpora, unpacked until the result is dropped; says why the test
+/// can't run where there are none.
+pub(crate) fn corpus(test: &str, archive: &str, folder: &str) -> Option<tempfile::TempDir> {
+    let Some(corpora) = std::env::var_os("GARRISON_CORPUS") else {
+        skipped(test, "GARRISON_CORPUS names no folder of corpora");
+        return None;
+    };
+    let packed = std::path::Path::new(&corpora).join(format!("{archive}.tar.xz"));
+    let unpacked = tempfile::tempdir().unwrap();
+    let file = std::fs::File::open(&packed).unwrap();
+    let mut archive = tar::Archive::new(liblzma::read::XzDecoder::new(file));
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().into_owned();
+        let inside = path.parent().is_some_and(|parent| parent.ends_with(folder));
+        if let (true, Some(name)) = (inside, path.file_name()) {
+            entry.unpack(unpacked.path().join(name)).unwrap();
+        }
+    }
+    Some(unpacked)
+}
