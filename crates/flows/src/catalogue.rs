@@ -8,6 +8,7 @@ use crate::built_in;
 use crate::check::{self, Problem};
 use crate::flow::Flow;
 use crate::id::FlowId;
+use crate::nearest::advice_on_key;
 use crate::origin::{Change, Source};
 use crate::party::{Component, Feature, Party, PartyId, Variable};
 use crate::version::VersionRange;
@@ -50,10 +51,21 @@ pub struct Catalogue {
 pub enum CatalogueError {
     #[error("the catalogue has {0} bytes, and {MAX_BYTES} are the limit; split it")]
     TooLarge(usize),
-    #[error("the catalogue is no TOML of the expected shape: {0}")]
-    Syntax(#[from] toml::de::Error),
+    #[error("{advice}\n{error}")]
+    Syntax {
+        error: Box<toml::de::Error>,
+        advice: String,
+    },
     #[error("{}", listed(.0))]
     Problems(Vec<Problem>),
+}
+
+fn syntax(error: toml::de::Error) -> CatalogueError {
+    CatalogueError::Syntax {
+        advice: advice_on_key(&error)
+            .unwrap_or_else(|| "the catalogue is no TOML of the expected shape".to_owned()),
+        error: Box::new(error),
+    }
 }
 
 fn listed(problems: &[Problem]) -> impl fmt::Display {
@@ -93,7 +105,7 @@ impl Catalogue {
         if text.len() > MAX_BYTES {
             return Err(CatalogueError::TooLarge(text.len()));
         }
-        let catalogue: Self = toml::from_str(text)?;
+        let catalogue: Self = toml::from_str(text).map_err(syntax)?;
         let problems = catalogue.check();
         if problems.is_empty() {
             Ok(catalogue)

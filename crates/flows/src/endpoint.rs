@@ -43,6 +43,7 @@ impl Endpoint {
         (
             (self.kind, self.value.as_str(), self.transport),
             (self.ports.as_slice(), self.port_variable.as_deref()),
+            self.set_by.as_deref(),
             (self.protocol.as_deref(), self.path.as_deref()),
             self.versions.to_string(),
         )

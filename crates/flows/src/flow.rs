@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::built_in;
 use crate::endpoint::{Endpoint, PortRange, Transport};
 use crate::id::FlowId;
 use crate::origin::{Date, Fact};
@@ -122,12 +123,14 @@ impl Flow {
     pub fn port(&self, profile: PortProfile) -> Option<u16> {
         match profile {
             PortProfile::Auto | PortProfile::Garrison => self.own_port(),
-            PortProfile::Sep => self.profiles.sep.or_else(|| self.own_port()),
-            PortProfile::Sangfor => self.profiles.sangfor.or_else(|| self.own_port()),
+            PortProfile::Sep | PortProfile::Sangfor => {
+                self.profiles.port(profile).or_else(|| self.own_port())
+            }
         }
     }
 
-    fn own_port(&self) -> Option<u16> {
+    /// The one port that all its endpoints have.
+    pub(crate) fn own_port(&self) -> Option<u16> {
         let mut ports = self.endpoints.iter().flat_map(|endpoint| &endpoint.ports);
         let first = ports.next()?.only()?;
         ports
@@ -181,19 +184,44 @@ pub struct Configurable {
     pub setting: String,
 }
 
-/// Port numbers under the vendors' profiles, filled in from the vendors' catalogues.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// The vendors' flows whose port number a flow of Garrison takes under their profiles.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ProfilePorts {
+    /// Of the catalogue of Symantec Endpoint Protection.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sep: Option<u16>,
+    pub sep: Option<FlowId>,
+    /// Of the catalogue of Sangfor Endpoint Secure.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sangfor: Option<u16>,
+    pub sangfor: Option<FlowId>,
 }
 
 impl ProfilePorts {
     const fn is_empty(&self) -> bool {
         self.sep.is_none() && self.sangfor.is_none()
+    }
+
+    /// The vendor's catalogue and flow that a profile's number comes from.
+    #[must_use]
+    pub(crate) const fn source(&self, profile: PortProfile) -> Option<(&'static str, &FlowId)> {
+        let (catalogue, flow) = match profile {
+            PortProfile::Auto | PortProfile::Garrison => return None,
+            PortProfile::Sep => (built_in::SEP, &self.sep),
+            PortProfile::Sangfor => (built_in::SANGFOR, &self.sangfor),
+        };
+        match flow {
+            Some(flow) => Some((catalogue, flow)),
+            None => None,
+        }
+    }
+
+    /// The number, looked up in the vendor's catalogue.
+    #[must_use]
+    pub(crate) fn port(&self, profile: PortProfile) -> Option<u16> {
+        let (catalogue, flow) = self.source(profile)?;
+        built_in::catalogue(catalogue)?
+            .flow(flow.as_str())?
+            .own_port()
     }
 }
 

@@ -147,7 +147,8 @@ impl Host {
     /// # Errors
     /// When the text is none of them.
     pub fn parse(text: &str) -> Result<Self, HostError> {
-        if text.contains('/') {
+        let is_network = |(start, _): (&str, &str)| address(start).is_some();
+        if text.split_once('/').is_some_and(is_network) {
             let network = network(text)?;
             return Ok(if network.prefix_len() == network.max_prefix_len() {
                 Self::Ip(network.addr())

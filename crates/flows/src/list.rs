@@ -1,96 +1,136 @@
-//! The plain list of a catalogue's flows, as the console's network page and the API show it.
+//! The plain list of a catalogue's flows as a site has them, for tables. As JSON the same is
+//! [`render::json`](crate::render::json).
 
-use serde::Serialize;
-
-use crate::catalogue::Catalogue;
-use crate::endpoint::{Endpoint, Transport};
-use crate::flow::{Break, DataClass, Direction, Flow, Need};
+use crate::endpoint::Endpoint;
+use crate::flow::Flow;
 use crate::id::FlowId;
-use crate::party::PartyId;
 use crate::profile::PortProfile;
-use crate::text::Text;
-use crate::tls::Tls;
+use crate::select::{ResolvedEndpoint, Selected, Selection};
+use crate::site::Site;
 
-/// A catalogue's flows under one port profile.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// The flows that apply to a site, under its port profile.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowList {
     pub catalog: FlowId,
     pub version: String,
+    pub vendor: String,
+    pub product: String,
     pub profile: PortProfile,
     pub flows: Vec<FlowRow>,
+    pub left_out: Vec<LeftOut>,
 }
 
-/// One flow of the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// One flow of the list: what the catalogue says, with the site's endpoints.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowRow {
-    pub id: FlowId,
-    pub purpose: Text,
-    pub from: Vec<PartyId>,
-    pub to: PartyId,
-    pub transport: Vec<Transport>,
+    pub flow: Flow,
     /// Under the list's profile; absent where the flow has not exactly one.
     pub port: Option<u16>,
-    pub endpoints: Vec<Endpoint>,
-    pub direction: Direction,
-    pub need: Need,
-    pub default_on: bool,
-    pub tls: Option<Tls>,
-    pub data_classes: Vec<DataClass>,
-    pub breaks: Vec<Break>,
-    pub notes: Option<Text>,
+    /// The addresses of those who dial; empty: any.
+    pub from_addresses: Vec<String>,
+    /// Why no rule at a perimeter can be made of it; absent where one can.
+    pub no_rule_because: Option<String>,
 }
 
-/// Every flow of the catalogue, in its order, with the ports of the profile.
+/// A flow that does not apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    pub id: FlowId,
+    pub reason: String,
+}
+
+/// The selection in its order, with the ports of the site's profile.
 #[must_use]
-pub fn list(catalogue: &Catalogue, profile: PortProfile) -> FlowList {
+pub fn list(selection: &Selection<'_>, site: &Site) -> FlowList {
+    let catalogue = selection.catalogue;
     FlowList {
         catalog: catalogue.id.clone(),
         version: catalogue.version.clone(),
-        profile,
-        flows: catalogue
+        vendor: catalogue.vendor.clone(),
+        product: catalogue.product.clone(),
+        profile: site.profile,
+        flows: selection
             .flows
             .iter()
-            .map(|flow| row(flow, profile))
+            .map(|selected| row(selected, site.profile))
+            .collect(),
+        left_out: selection
+            .left_out
+            .iter()
+            .map(|(flow, reason)| LeftOut {
+                id: flow.id.clone(),
+                reason: reason.to_string(),
+            })
             .collect(),
     }
 }
 
-fn row(flow: &Flow, profile: PortProfile) -> FlowRow {
+fn row(selected: &Selected<'_>, profile: PortProfile) -> FlowRow {
+    let declared = &selected.flow.endpoints;
+    let endpoint = |resolved: &ResolvedEndpoint| {
+        declared
+            .get(resolved.row)
+            .map(|declared| at_site(declared, resolved))
+    };
+    let flow = Flow {
+        endpoints: selected.endpoints.iter().filter_map(endpoint).collect(),
+        ..selected.flow.clone()
+    };
+    let from = selected.endpoints.first().map(|end| end.from.as_slice());
     FlowRow {
-        id: flow.id.clone(),
-        purpose: flow.purpose.clone(),
-        from: flow.from.clone(),
-        to: flow.to.clone(),
-        transport: flow.transports(),
         port: flow.port(profile),
-        endpoints: flow.endpoints.clone(),
-        direction: flow.direction,
-        need: flow.need.clone(),
-        default_on: flow.default_on,
-        tls: flow.tls,
-        data_classes: flow.data_classes.clone(),
-        breaks: flow.breaks.clone(),
-        notes: flow.notes.clone(),
+        from_addresses: from
+            .unwrap_or_default()
+            .iter()
+            .map(crate::host::Host::value)
+            .collect(),
+        no_rule_because: selected.perimeter().err().map(|reason| reason.to_string()),
+        flow,
+    }
+}
+
+fn at_site(declared: &Endpoint, resolved: &ResolvedEndpoint) -> Endpoint {
+    Endpoint {
+        kind: resolved.host.kind(),
+        value: resolved.host.value(),
+        ports: resolved.ports.clone(),
+        ..declared.clone()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::catalogue::Catalogue;
+    use crate::select::select;
+
+    fn of(site: &Site) -> FlowList {
+        list(&select(Catalogue::garrison(), site).unwrap(), site)
+    }
 
     #[test]
     fn the_list_has_every_flow_with_the_ports_of_the_profile() {
-        let catalogue = Catalogue::garrison();
-        let json = serde_json::to_value(list(catalogue, PortProfile::Sangfor)).unwrap();
-        let flows = json["flows"].as_array().unwrap();
-        assert_eq!(flows.len(), catalogue.flows.len());
-        assert_eq!(json["profile"], "sangfor");
-        assert_eq!(flows[0]["id"], "agent-channel");
-        assert_eq!(flows[0]["port"], 8083);
-        assert_eq!(flows[0]["tls"]["trust"], "site-ca");
-        assert_eq!(
-            flows[3]["need"]["conditional"],
-            "the site is enrolled with a cloud"
-        );
+        let list = of(&Site {
+            profile: PortProfile::Sangfor,
+            ..Site::default()
+        });
+        assert_eq!(list.flows.len(), Catalogue::garrison().flows.len());
+        assert_eq!(list.flows[0].port, Some(8083));
+        assert_eq!(list.flows[0].flow.endpoints[0].ports[0].only(), Some(8083));
+    }
+
+    #[test]
+    fn the_list_has_the_hosts_of_the_site_and_says_what_is_missing() {
+        let mut site = Site::default();
+        site.set("manager=192.0.2.10").unwrap();
+        site.set("agents=198.51.100.0/24").unwrap();
+        let list = of(&site);
+        let first = &list.flows[0];
+        assert_eq!(first.flow.endpoints[0].value, "192.0.2.10");
+        assert_eq!(first.from_addresses, ["198.51.100.0/24"]);
+        assert!(first.no_rule_because.is_none());
+        let dns = list.flows.iter().find(|row| row.flow.id.as_str() == "dns");
+        let reason = dns.unwrap().no_rule_because.as_ref().unwrap();
+        assert!(reason.contains("--set resolver=ADDRESS"), "{reason}");
     }
 }

@@ -1,11 +1,15 @@
 //! What a site says about itself: where its hosts are, and which rows apply to it.
 
+mod file;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::FlowId;
 use crate::origin::Date;
 use crate::profile::PortProfile;
 use crate::version::Version;
+
+pub use file::MAX_BYTES;
 
 /// A variable holds no more values than this.
 pub const MAX_VALUES: usize = 1024;
@@ -46,6 +50,13 @@ impl Default for Site {
 /// A value that can't be taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SiteError {
+    #[error("the site's file has {0} bytes, and {max} are the limit", max = file::MAX_BYTES)]
+    TooLarge(usize),
+    #[error("{advice}\n{error}")]
+    Syntax {
+        error: Box<toml::de::Error>,
+        advice: String,
+    },
     #[error("expected NAME=VALUE, such as manager=192.0.2.10, got {0:?}")]
     Form(String),
     #[error("{0} has an empty value; leave it out, or write NAME=VALUE[,VALUE]…")]

@@ -3,11 +3,11 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 use flows::PortProfile;
+use garrison_flows::FlowsCommand;
+use garrison_flows::arguments::profiles;
 
-use crate::catalogue::FlowsCommand;
 use crate::ctl::CtlArguments;
 use crate::ctl::moment::parse_span;
 use crate::definition::DefinitionsCommand;
@@ -43,7 +43,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: DefinitionsCommand,
     },
-    /// Show the catalogue of network flows
+    /// Ask the catalogue of network flows: lists, firewall rules, what is blocked
+    #[command(after_help = garrison_flows::AFTER_HELP)]
     Flows {
         #[command(subcommand)]
         command: FlowsCommand,
@@ -125,11 +126,6 @@ pub(crate) enum CloudCommand {
         #[arg(long, value_name = "SPAN", default_value = "30d", value_parser = parse_span)]
         valid: u32,
     },
-}
-
-pub(crate) fn profiles() -> impl TypedValueParser<Value = PortProfile> {
-    let names = PortProfile::ALL.map(PortProfile::as_str);
-    PossibleValuesParser::new(names).try_map(|name| PortProfile::parse(&name))
 }
 
 /// The name that was probably meant.

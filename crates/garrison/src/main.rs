@@ -9,7 +9,6 @@
 //! [`ctl`] (how it is driven).
 
 mod api;
-mod catalogue;
 mod cli;
 mod ctl;
 mod definition;
@@ -55,7 +54,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Cloud(arguments) => service::cloud::run(arguments).await,
         Command::Definitions { command } => definition::run(command),
         Command::Ctl(arguments) => ctl::run(arguments).await,
-        Command::Flows { command } => catalogue::run(&command),
+        Command::Flows { command } => Ok(garrison_flows::run("garrison flows", &command)),
         Command::Try { command } => trial::run(command).await,
     }
 }

@@ -6,7 +6,7 @@ use crate::catalogue::Catalogue;
 use crate::check::catalogue::check_text;
 use crate::check::{Found, What, endpoint};
 use crate::endpoint::Transport;
-use crate::flow::{Counterpart, Direction, Flow};
+use crate::flow::{Counterpart, Direction, Flow, ProfilePorts};
 use crate::garrison::GarrisonFlow;
 use crate::id::FlowId;
 use crate::nearest::advice;
@@ -83,6 +83,12 @@ pub(super) fn check(catalogue: &Catalogue, flow: &Flow, found: &mut Found) {
         found.add(
             &place,
             What::Missing("fact (which source says it, on which lines)"),
+        );
+    }
+    if flow.profiles != ProfilePorts::default() && !catalogue.is_own() {
+        found.add(
+            &place,
+            What::Contradiction("port profiles are for Garrison's own catalogue; remove them"),
         );
     }
     if let Some(counterpart) = &flow.counterpart {

@@ -92,7 +92,7 @@ fn altered(from: &str, to: &str) -> String {
             assert_eq!(texts.len(), 1, "{texts:#?}");
             texts.concat()
         }
-        Err(error @ (CatalogueError::Syntax(_) | CatalogueError::TooLarge(_))) => {
+        Err(error @ (CatalogueError::Syntax { .. } | CatalogueError::TooLarge(_))) => {
             panic!("{error}")
         }
     }
@@ -345,6 +345,17 @@ fn two_listeners_of_one_party_cannot_share_a_port() {
         error.contains("flows agent-channel and console both want tcp port 443 of manager"),
         "{error}"
     );
+}
+
+#[test]
+fn a_profile_takes_its_number_from_a_flow_of_the_vendor() {
+    let error = own("sep = \"client-https\"", "sep = \"client-htps\"");
+    assert!(
+        error.contains("named \"client-htps\"; did you mean \"client-https\"?"),
+        "{error}"
+    );
+    let error = altered("effective = \"2020\"", "profiles = { sep = \"console\" }");
+    assert!(error.contains("Garrison's own catalogue"), "{error}");
 }
 
 #[test]

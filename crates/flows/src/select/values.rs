@@ -108,12 +108,8 @@ impl<'c> Values<'c> {
             .as_ref()
             .and_then(|name| self.ports.get(name.as_str()).copied());
         let of_profile = || {
-            match profile {
-                PortProfile::Auto | PortProfile::Garrison => None,
-                PortProfile::Sep => flow.profiles.sep,
-                PortProfile::Sangfor => flow.profiles.sangfor,
-            }
-            .and_then(|port| PortRange::single(port).ok())
+            let port = flow.profiles.port(profile)?;
+            PortRange::single(port).ok()
         };
         match chosen.or_else(of_profile) {
             Some(port) => vec![port],

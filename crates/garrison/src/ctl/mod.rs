@@ -18,7 +18,6 @@ pub(crate) use scans::is_over;
 mod secrets;
 mod session;
 mod settings;
-pub(crate) mod table;
 mod users;
 
 use std::path::PathBuf;

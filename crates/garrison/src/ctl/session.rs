@@ -10,9 +10,9 @@ use serde_json::Value;
 
 use super::Limit;
 use super::moment::Clock;
-use super::table::{Table, plain};
 use crate::api::{Api, ApiError};
 use crate::output;
+use garrison_flows::table::{Table, plain};
 
 /// Pages of one list; each holds up to [`proto::api::PAGE_MAX`] items.
 const MAX_PAGES: usize = 100_000;

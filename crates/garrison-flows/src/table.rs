@@ -6,14 +6,14 @@ use comfy_table::{ContentArrangement, presets};
 
 /// Columns of text under headings.
 #[derive(Debug)]
-pub(crate) struct Table {
+pub struct Table {
     inner: comfy_table::Table,
     empty: bool,
 }
 
 impl Table {
     /// A table without rows.
-    pub(crate) fn new(headings: &[&str]) -> Self {
+    pub fn new(headings: &[&str]) -> Self {
         let mut inner = comfy_table::Table::new();
         inner
             .load_style(presets::NOTHING)
@@ -26,14 +26,14 @@ impl Table {
     }
 
     /// Adds a row.
-    pub(crate) fn row<I: IntoIterator<Item = String>>(&mut self, cells: I) {
+    pub fn row<I: IntoIterator<Item = String>>(&mut self, cells: I) {
         self.empty = false;
         self.inner.add_row(cells.into_iter().map(plain));
     }
 }
 
 /// Text without characters that a terminal would obey.
-pub(crate) fn plain(text: String) -> String {
+pub fn plain(text: String) -> String {
     if text.chars().any(char::is_control) {
         text.chars()
             .map(|one| {

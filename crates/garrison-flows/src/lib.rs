@@ -1,0 +1,70 @@
+//! The flow catalogue's command line: what `garrison-flows` and `garrison flows` can be asked.
+//!
+//! It parses words, reads the files that they name (each within a limit), asks `flows`, and
+//! prints. It needs no server, no root and no configuration, opens no socket, and decides
+//! nothing about flows itself.
+//!
+//! Start reading at [`FlowsCommand`] (what can be typed), then [`arguments`] (which catalogue,
+//! which site).
+
+pub mod arguments;
+mod difference;
+mod file;
+mod import;
+mod list;
+mod matching;
+mod outcome;
+mod output;
+mod render;
+mod show;
+pub mod table;
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use crate::difference::DiffArguments;
+use crate::import::ImportCommand;
+use crate::list::ListArguments;
+use crate::matching::MatchArguments;
+use crate::render::RenderArguments;
+use crate::show::ShowArguments;
+
+/// What stands below the help of every door.
+pub const AFTER_HELP: &str = "\
+Exit codes: 0 done; 1 the answer is no (nothing matches, something is blocked, something
+differs, --strict refuses); 2 the command line or a file can't be used.";
+
+/// What the catalogue can be asked.
+#[derive(Debug, Subcommand)]
+pub enum FlowsCommand {
+    /// List flows: who dials whom, on which port, and what for
+    List(ListArguments),
+    /// Show all that is known about one flow
+    Show(ShowArguments),
+    /// Draw firewall rules, proxy lists or documents from a catalogue
+    Render(RenderArguments),
+    /// Say which flows want a host and port
+    Match(MatchArguments),
+    /// Say what changed between two catalogues, and what that means for rules
+    Diff(DiffArguments),
+    /// Make a catalogue of a list that somebody else keeps
+    Import {
+        #[command(subcommand)]
+        command: ImportCommand,
+    },
+}
+
+/// Runs a command. What fails is told on standard error, after the program's name.
+#[must_use]
+pub fn run(program: &str, command: &FlowsCommand) -> ExitCode {
+    let outcome = match command {
+        FlowsCommand::List(arguments) => list::run(arguments),
+        FlowsCommand::Show(arguments) => show::run(arguments),
+        FlowsCommand::Render(arguments) => render::run(arguments),
+        FlowsCommand::Match(arguments) => matching::run(arguments),
+        FlowsCommand::Diff(arguments) => difference::run(arguments),
+        FlowsCommand::Import { command } => import::run(command),
+    };
+    outcome::code(program, outcome)
+}
