@@ -55,15 +55,7 @@ fn write(
         writeln!(text, "<li>{}</li>", escaped(&line))?;
     }
     write!(text, "</ul>\n<table>\n<thead><tr>")?;
-    for heading in [
-        words.flow,
-        words.from,
-        words.to,
-        words.host,
-        words.port,
-        words.need,
-        words.purpose,
-    ] {
+    for heading in [words.flow, words.way, words.host, words.need, words.purpose] {
         write!(text, "<th scope=\"col\">{heading}</th>")?;
     }
     writeln!(text, "</tr></thead>\n<tbody>")?;
@@ -88,28 +80,25 @@ fn row(
     selected: &crate::select::Selected<'_>,
 ) -> Result<(), std::fmt::Error> {
     let flow = selected.flow;
-    let cell = |items: Vec<String>| {
-        let items: Vec<String> = items
-            .iter()
-            .map(|item| format!("<span>{}</span>", escaped(item)))
-            .collect();
-        items.join("")
-    };
-    let hosts = selected.endpoints.iter();
-    let hosts = hosts.map(|endpoint| words.host(&endpoint.host)).collect();
-    let ports = selected.endpoints.iter();
-    let ports = ports.map(|endpoint| words.ports(endpoint)).collect();
     write!(
         text,
-        "<tr id=\"{id}\"><th scope=\"row\"><a href=\"#{id}\">{id}</a></th><td>{}</td><td>{}<small>{}</small></td><td class=\"mono\">{}</td><td class=\"mono\">{}</td><td>{}</td><td>{}",
+        "<tr id=\"{id}\"><th scope=\"row\"><a href=\"#{id}\">{id}</a></th><td>{} → {}<small>{}</small></td><td class=\"mono\">",
         escaped(&words.dialers(selected)),
         escaped(&words.party(selected, &flow.to)),
         words.direction(flow.direction),
-        cell(hosts),
-        cell(ports),
+        id = flow.id,
+    )?;
+    for endpoint in &selected.endpoints {
+        // A long name may break behind its dots alone.
+        let host = escaped(&words.host(&endpoint.host)).replace('.', ".<wbr>");
+        let ports = escaped(&words.ports(endpoint));
+        write!(text, "<span>{host} <b>{ports}</b></span>")?;
+    }
+    write!(
+        text,
+        "</td><td>{}</td><td>{}",
         escaped(&words.need(flow)),
         escaped(&words.text(&flow.purpose)),
-        id = flow.id,
     )?;
     let tls = words.tls(flow.tls.as_ref());
     if !tls.is_empty() {

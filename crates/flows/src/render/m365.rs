@@ -28,7 +28,7 @@ impl Renderer for M365 {
         options: &Options,
     ) -> Result<Rendered, RenderError> {
         let mut sets: Vec<EndpointSet> = Vec::new();
-        let report = perimeter::each(selection, &mut |crossing| {
+        let report = perimeter::each(selection, |_| None, &mut |crossing| {
             let (urls, ips, how) = named(&crossing.endpoint.host);
             let ports = super::document::joined(&crossing.endpoint.ports, ",");
             let (tcp, udp) = match crossing.endpoint.transport {

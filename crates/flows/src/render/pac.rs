@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use super::document::words;
 use super::perimeter;
-use super::proxied::{Gathered, Group, Method, not_for_a_proxy};
+use super::proxied::{Gathered, Group, Method, beside_the_proxy, not_for_a_proxy};
 use super::{Format, How, Options, RenderError, Rendered, Renderer, header};
 use crate::host::Host;
 use crate::select::Selection;
@@ -34,7 +34,7 @@ impl Renderer for Pac {
     ) -> Result<Rendered, RenderError> {
         let words = words(&options.language);
         let mut gathered = Gathered::default();
-        let report = perimeter::each(selection, &mut |crossing| {
+        let report = perimeter::each(selection, beside_the_proxy, &mut |crossing| {
             if let Some(how) = not_for_a_proxy(crossing) {
                 return how;
             }
@@ -64,9 +64,14 @@ impl Renderer for Pac {
         text.push_str("// [kind, host, first port, last port, …]\nvar DIRECT_HOSTS = [\n");
         let groups = merged(&gathered.groups());
         let last = groups.len();
+        let mut said: &[String] = &[];
         for (number, (host, ports, reasons)) in groups.iter().enumerate() {
-            for reason in reasons {
-                let _ = writeln!(text, "  // {reason}");
+            // Hosts of the same flows stand under one comment.
+            if said != reasons.as_slice() {
+                for reason in reasons {
+                    let _ = writeln!(text, "  // {reason}");
+                }
+                said = reasons;
             }
             let (kind, value) = entry(host);
             let _ = write!(text, "  [{}, {}", quoted(kind), quoted(&value));

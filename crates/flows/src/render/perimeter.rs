@@ -12,22 +12,27 @@ pub(super) struct Crossing<'s> {
 }
 
 /// Shows each destination that may become a rule to `express`, in the selection's order, and
-/// reports what became of every one.
+/// reports what became of every one. `beside` says of a flow why it is none of the target's
+/// affairs, however much of it is known.
 pub(super) fn each<'s>(
     selection: &'s Selection<'s>,
+    beside: fn(&Selected<'_>) -> Option<How>,
     express: &mut dyn FnMut(Crossing<'s>) -> How,
 ) -> Vec<Expressed> {
     let mut report = Vec::new();
     for selected in &selection.flows {
         let perimeter = selected.perimeter();
         for (place, endpoint) in selected.endpoints.iter().enumerate() {
-            let how = match &perimeter {
-                Ok(perimeter) => match perimeter.held_back.iter().find(|(at, _)| *at == place) {
-                    Some((_, reason)) => held_back(reason),
-                    None => express(Crossing { selected, endpoint }),
-                },
-                Err(whole @ (Reason::Retired(_) | Reason::Loopback)) => held_back(whole),
-                Err(reason) => held_back(endpoint.gap().as_ref().unwrap_or(reason)),
+            let how = match (&perimeter, beside(selected)) {
+                (Err(whole @ (Reason::Retired(_) | Reason::Loopback)), _) => held_back(whole),
+                (_, Some(how)) => how,
+                (Ok(perimeter), None) => {
+                    match perimeter.held_back.iter().find(|(at, _)| *at == place) {
+                        Some((_, reason)) => held_back(reason),
+                        None => express(Crossing { selected, endpoint }),
+                    }
+                }
+                (Err(reason), None) => held_back(endpoint.gap().as_ref().unwrap_or(reason)),
             };
             report.push(Expressed {
                 flow: selected.flow.id.clone(),

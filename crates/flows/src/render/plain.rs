@@ -30,28 +30,32 @@ impl Renderer for Plain {
         }
         text.push_str(&format!("# {LEGEND}\n"));
         let mut lines: Vec<(String, Vec<String>)> = Vec::new();
-        let report = perimeter::each(selection, &mut |Crossing { selected, endpoint }| {
-            let ports = if endpoint.ports.is_empty() {
-                vec![endpoint.transport.as_str().to_owned()]
-            } else {
-                let port = |port| format!("{}/{port}", endpoint.transport.as_str());
-                endpoint.ports.iter().map(port).collect()
-            };
-            for port in ports {
-                let line = format!("{} {port}", signed(&endpoint.host));
-                let why = format!(
-                    "{}: {}",
-                    selected.flow.id,
-                    words.text(&selected.flow.purpose)
-                );
-                match lines.iter_mut().find(|(known, _)| *known == line) {
-                    Some((_, reasons)) if reasons.contains(&why) => {}
-                    Some((_, reasons)) => reasons.push(why),
-                    None => lines.push((line, vec![why])),
+        let report = perimeter::each(
+            selection,
+            |_| None,
+            &mut |Crossing { selected, endpoint }| {
+                let ports = if endpoint.ports.is_empty() {
+                    vec![endpoint.transport.as_str().to_owned()]
+                } else {
+                    let port = |port| format!("{}/{port}", endpoint.transport.as_str());
+                    endpoint.ports.iter().map(port).collect()
+                };
+                for port in ports {
+                    let line = format!("{} {port}", signed(&endpoint.host));
+                    let why = format!(
+                        "{}: {}",
+                        selected.flow.id,
+                        words.text(&selected.flow.purpose)
+                    );
+                    match lines.iter_mut().find(|(known, _)| *known == line) {
+                        Some((_, reasons)) if reasons.contains(&why) => {}
+                        Some((_, reasons)) => reasons.push(why),
+                        None => lines.push((line, vec![why])),
+                    }
                 }
-            }
-            super::How::Exact
-        });
+                super::How::Exact
+            },
+        );
         for (line, reasons) in lines {
             let _ = writeln!(text, "{line}  # {}", reasons.join(" | "));
         }

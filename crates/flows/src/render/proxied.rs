@@ -7,6 +7,7 @@ use super::{How, header};
 use crate::endpoint::{PortRange, Transport};
 use crate::flow::Direction;
 use crate::host::Host;
+use crate::select::Selected;
 
 /// Hosts that the same clients may reach on the same ports in the same way.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,24 +76,21 @@ pub(super) struct Gathered {
     tuples: Vec<Tuple>,
 }
 
+/// Why a flow is none of a web proxy's affairs, whatever is known of it.
+pub(super) fn beside_the_proxy(selected: &Selected<'_>) -> Option<How> {
+    match selected.flow.direction {
+        Direction::Outbound | Direction::Unknown => None,
+        Direction::Internal | Direction::Loopback => {
+            Some(How::NotNeeded("it stays inside the site".to_owned()))
+        }
+        Direction::Inbound => Some(How::NotNeeded(
+            "it comes in from outside, which is not a proxy's way".to_owned(),
+        )),
+    }
+}
+
 /// Why a destination is none for a proxy; `None` when it is one.
 pub(super) fn not_for_a_proxy(crossing: Crossing<'_>) -> Option<How> {
-    match crossing.selected.flow.direction {
-        Direction::Outbound => {}
-        Direction::Internal | Direction::Loopback => {
-            return Some(How::NotNeeded("it stays inside the site".to_owned()));
-        }
-        Direction::Inbound => {
-            return Some(How::NotNeeded(
-                "it comes in from outside, which is not a proxy's way".to_owned(),
-            ));
-        }
-        Direction::Unknown => {
-            return Some(How::NotAtAll(
-                "the source does not say who opens the connection".to_owned(),
-            ));
-        }
-    }
     match crossing.endpoint.transport {
         Transport::Tcp => None,
         Transport::Udp | Transport::Esp | Transport::Icmp | Transport::Unknown => Some(

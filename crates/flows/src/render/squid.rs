@@ -9,7 +9,7 @@ use std::fmt::Write;
 
 use super::document::words;
 use super::perimeter::{self, Crossing};
-use super::proxied::{Asked, Gathered, Group, Method, not_for_a_proxy};
+use super::proxied::{Asked, Gathered, Group, Method, beside_the_proxy, not_for_a_proxy};
 use super::{Format, How, Options, RenderError, Rendered, Renderer, header};
 use crate::host::Host;
 use crate::select::Selection;
@@ -36,7 +36,7 @@ impl Renderer for Allow {
     ) -> Result<Rendered, RenderError> {
         let words = words(&options.language);
         let mut gathered = Gathered::default();
-        let report = perimeter::each(selection, &mut |crossing| {
+        let report = perimeter::each(selection, beside_the_proxy, &mut |crossing| {
             if let Some(how) = not_for_a_proxy(crossing) {
                 return how;
             }
@@ -83,7 +83,7 @@ impl Renderer for Bypass {
     ) -> Result<Rendered, RenderError> {
         let words = words(&options.language);
         let mut gathered = Gathered::default();
-        let report = perimeter::each(selection, &mut |crossing| {
+        let report = perimeter::each(selection, beside_the_proxy, &mut |crossing| {
             if let Some(how) = not_for_a_proxy(crossing).or_else(|| not_to_splice(crossing)) {
                 return how;
             }
@@ -220,13 +220,18 @@ fn lists(text: &mut String, name: &str, group: &Group, types: &Types) -> Conditi
     for (suffix, declaration, value) in kinds {
         let list = format!("{name}_{suffix}");
         let mut any = false;
+        let mut said: &[String] = &[];
         for Asked { host, reasons } in &group.hosts {
             let Some(value) = value(host) else {
                 continue;
             };
             any = true;
-            for reason in reasons {
-                let _ = writeln!(text, "# {reason}");
+            // Hosts of the same flows stand under one comment.
+            if said != reasons.as_slice() {
+                for reason in reasons {
+                    let _ = writeln!(text, "# {reason}");
+                }
+                said = reasons;
             }
             let _ = writeln!(text, "acl {list} {declaration} {value}");
         }

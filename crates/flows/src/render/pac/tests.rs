@@ -42,7 +42,7 @@ fn asked(file: &str, urls: &[(String, String)]) -> Option<Vec<String>> {
 fn wanted(host: &str, port: u16) -> bool {
     let selection = selection();
     let mut wanted = false;
-    let report = perimeter::each(&selection, &mut |crossing| {
+    let report = perimeter::each(&selection, beside_the_proxy, &mut |crossing| {
         wanted |= not_for_a_proxy(crossing).is_none()
             && crossing.endpoint.host.covers(host)
             && crossing

@@ -91,6 +91,9 @@ fn wanted(host: &str, port: u16, connect: bool, splice: bool) -> bool {
         let Ok(perimeter) = selected.perimeter() else {
             return false;
         };
+        if beside_the_proxy(selected).is_some() {
+            return false;
+        }
         perimeter.passing.iter().any(|(_, endpoint)| {
             let crossing = Crossing { selected, endpoint };
             let method = match Gathered::method(crossing) {
