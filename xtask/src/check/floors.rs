@@ -30,6 +30,7 @@ const HOUSE: &[(&str, Floor)] = &[
     ("scan", Floor::Brains),
     ("definitions", Floor::Brains),
     ("trust", Floor::Brains),
+    ("pac", Floor::Brains),
     ("net", Floor::Hands),
     ("store", Floor::Hands),
     ("sandbox", Floor::Hands),
@@ -49,6 +50,11 @@ const WITHIN: &[(&str, &str)] = &[("garrison", "garrison-flows")];
 
 /// Libraries that only these rooms may name in their manifests, and why.
 const RESERVED: &[(&str, &[&str], &str)] = &[
+    (
+        "rquickjs",
+        &["pac"],
+        "scripts of others are run in one room",
+    ),
     ("tokio-rustls", &["net"], "net owns every IP socket"),
     ("hyper", &["net"], "net owns every IP socket"),
     ("hyper-util", &["net"], "net owns every IP socket"),

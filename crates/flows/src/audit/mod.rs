@@ -5,6 +5,7 @@
 //! or blocked is meant for every connection of an endpoint; "partly" means that some pass.
 
 mod nftables;
+mod pac;
 mod packet;
 mod question;
 mod report;
@@ -21,6 +22,7 @@ use crate::select::Selection;
 use question::Question;
 use verdict::Judged;
 
+pub use pac::{PacAnswer, PacQuestion, PacRunner, PacWorld};
 pub use report::{AuditReport, Counts, Finding, FindingKind, FlowFinding, NotAsked};
 pub use verdict::{Cause, Verdict};
 
@@ -36,6 +38,8 @@ pub enum AuditFormat {
     Nftables,
     /// A configuration of Squid.
     Squid,
+    /// A proxy auto-configuration file.
+    Pac,
 }
 
 /// Text that was expected to be a format of rules and is none.
@@ -49,7 +53,7 @@ fn known_formats() -> String {
 
 impl AuditFormat {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::Nftables, Self::Squid];
+    pub const ALL: [Self; 3] = [Self::Nftables, Self::Squid, Self::Pac];
 
     /// The name, as on the command line.
     #[must_use]
@@ -57,6 +61,7 @@ impl AuditFormat {
         match self {
             Self::Nftables => "nftables",
             Self::Squid => "squid",
+            Self::Pac => "pac",
         }
     }
 
@@ -83,6 +88,9 @@ impl AuditFormat {
                 })
             })
         };
+        if text.contains("FindProxyForURL") {
+            return Some(Self::Pac);
+        }
         if text.trim_start().starts_with('{') && text.contains("\"nftables\"") {
             return Some(Self::Nftables);
         }
@@ -136,6 +144,8 @@ pub struct AuditOptions<'a> {
     pub interface_out: Option<String>,
     /// Files that the file names, by their paths as it writes them.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// What runs PAC files.
+    pub pac: Option<&'a dyn PacRunner>,
     /// ISO 639-1; texts that lack it are in English.
     pub language: Option<&'a str>,
 }
@@ -172,25 +182,31 @@ pub enum AuditError {
     },
     #[error("the file has more than {most} {what}; nothing is judged")]
     TooMuch { what: &'static str, most: usize },
+    #[error("PAC files are programs, and nothing was given that runs them")]
+    NoRunner,
+    #[error("the PAC file can't be loaded: {0}")]
+    Script(String),
     #[error("expected JSON")]
     Json(#[from] serde_json::Error),
 }
 
 /// A file that was read.
-enum Rules {
+enum Rules<'a> {
     Nftables(nftables::Ruleset),
     Squid(squid::Proxy),
+    Pac(pac::Script<'a>),
 }
 
-impl Rules {
+impl<'a> Rules<'a> {
     fn read(
         bytes: &[u8],
         format: AuditFormat,
-        options: &AuditOptions<'_>,
+        options: &'a AuditOptions<'a>,
     ) -> Result<Self, AuditError> {
         Ok(match format {
             AuditFormat::Nftables => Self::Nftables(nftables::Ruleset::read(bytes, options)?),
             AuditFormat::Squid => Self::Squid(squid::Proxy::read(bytes, options)?),
+            AuditFormat::Pac => Self::Pac(pac::Script::read(bytes, options)?),
         })
     }
 
@@ -198,6 +214,7 @@ impl Rules {
         match self {
             Self::Nftables(rules) => rules.judge(question),
             Self::Squid(rules) => rules.judge(question),
+            Self::Pac(rules) => rules.judge(question),
         }
     }
 
@@ -205,6 +222,7 @@ impl Rules {
         match self {
             Self::Nftables(rules) => rules.notes(),
             Self::Squid(rules) => rules.notes(),
+            Self::Pac(rules) => rules.notes(),
         }
     }
 
@@ -212,6 +230,7 @@ impl Rules {
         match self {
             Self::Nftables(rules) => rules.summary(),
             Self::Squid(rules) => rules.summary(),
+            Self::Pac(rules) => rules.summary(),
         }
     }
 }
