@@ -8,7 +8,14 @@ use crate::party::PartyId;
 use crate::select::Selection;
 use crate::site::Site;
 
-const FORMATS: [Format; 2] = [Format::Nftables, Format::Iptables];
+const FORMATS: [Format; 6] = [
+    Format::Nftables,
+    Format::Iptables,
+    Format::Powershell,
+    Format::Fortigate,
+    Format::PanOs,
+    Format::Terraform,
+];
 
 fn text(selection: &Selection<'_>, format: Format, options: &Options) -> String {
     let first = render(format, selection, options).unwrap();

@@ -9,6 +9,7 @@ use ipnet::IpNet;
 use super::comment;
 use super::rules::addresses::{Family, addresses, network, reduced};
 use super::rules::{End, Rule, RuleSet, Said, Target, Way};
+use super::stable::shortened;
 use super::{Format, Options, RenderError, Rendered, Renderer};
 use crate::endpoint::{PortRange, Transport};
 use crate::host::Host;
@@ -290,24 +291,11 @@ fn range(range: PortRange) -> String {
     }
 }
 
-/// The catalogue's id where it fits; else its words, shortened from the longest on.
+/// The prefix keeps the name apart from targets such as ACCEPT.
 fn chain_name(id: &str) -> String {
-    let mut words: Vec<String> = id.split('-').map(str::to_owned).collect();
-    let length = |words: &[String]| words.iter().map(|word| word.len() + 1).sum::<usize>();
-    // The prefix keeps the name apart from targets such as ACCEPT.
-    let room = MAX_CHAIN.saturating_sub("flows".len());
-    while length(&words) > room {
-        let longest = words.iter().map(String::len).max().unwrap_or(0);
-        match words.iter_mut().rev().find(|word| word.len() == longest) {
-            Some(word) if longest > 1 => {
-                word.pop();
-            }
-            _ => {
-                words.pop();
-            }
-        }
-    }
-    format!("flows-{}", words.join("-"))
+    let prefix = "flows-";
+    let room = MAX_CHAIN.saturating_sub(prefix.len());
+    format!("{prefix}{}", shortened(id, room))
 }
 
 #[cfg(test)]

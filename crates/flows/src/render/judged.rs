@@ -64,9 +64,10 @@ fn rendered(format: Format, selection: &Selection<'_>, options: &Options) -> (St
     (String::from_utf8(rendered.bytes).unwrap(), hows)
 }
 
-fn run<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+fn run<S: Strategy>(cases: u32, strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
     // A failure prints the smallest input that still fails.
     let config = Config {
+        cases,
         failure_persistence: None,
         ..Config::default()
     };
@@ -76,7 +77,7 @@ fn run<S: Strategy>(strategy: S, test: impl Fn(S::Value) -> Result<(), TestCaseE
 /// Each endpoint by itself: what the report says of it is true.
 pub(crate) fn reports_are_true(format: Format, model: Model) {
     let attempts = proptest::collection::vec(any_attempt(), 24);
-    run((any_endpoint(), attempts), |(endpoint, attempts)| {
+    run(128, (any_endpoint(), attempts), |(endpoint, attempts)| {
         let catalogue = blank(1);
         let selection = asking(&catalogue, std::slice::from_ref(&endpoint));
         let (text, hows) = rendered(format, &selection, &Options::default());
@@ -103,7 +104,7 @@ pub(crate) fn reports_are_true(format: Format, model: Model) {
 /// passes that none of them asks for or widens.
 pub(crate) fn endpoints_together_keep_what_each_has(format: Format, model: Model) {
     let attempts = proptest::collection::vec(any_attempt(), 24);
-    run((any_endpoints(), attempts), |(endpoints, attempts)| {
+    run(128, (any_endpoints(), attempts), |(endpoints, attempts)| {
         let catalogue = blank(endpoints.len());
         let (text, hows) = rendered(format, &asking(&catalogue, &endpoints), &Options::default());
         for attempt in attempts.iter().filter(|attempt| !attempt.is_impossible()) {
@@ -190,13 +191,19 @@ pub(crate) fn texts_stay_in_their_place(format: Format, bare: fn(&str) -> Vec<St
             .map(|rendered| bare(&String::from_utf8(rendered.bytes).unwrap()))
     };
     let plain = filled_with("plain");
-    run(any_hostile_text(), |text| {
+    run(48, any_hostile_text(), |text| {
         let hostile = filled_with(&text);
         for role in [None, Some("manager")] {
             prop_assert_eq!(say(&hostile, role), say(&plain, role));
         }
         Ok(())
     });
+}
+
+/// Whether a name is one or more labels below another.
+pub(crate) fn below(name: &str, suffix: &str) -> bool {
+    name.strip_suffix(suffix)
+        .is_some_and(|rest| rest.len() > 1 && rest.ends_with('.'))
 }
 
 /// Whether an address is in one of the networks written in these words.

@@ -7,6 +7,7 @@
 mod comment;
 mod csv;
 mod document;
+mod fortigate;
 mod header;
 mod html;
 mod iptables;
@@ -15,12 +16,16 @@ mod m365;
 mod markdown;
 mod nftables;
 mod pac;
+mod pan_os;
 mod perimeter;
 mod plain;
+mod powershell;
 mod proxied;
 mod rules;
 mod squid;
+mod stable;
 mod table;
+mod terraform;
 #[cfg(feature = "xlsx")]
 mod xlsx;
 
@@ -363,14 +368,14 @@ pub fn renderer(format: Format) -> Option<&'static dyn Renderer> {
         Format::M365 => Some(&m365::M365),
         Format::Nftables => Some(&nftables::Nftables),
         Format::Iptables => Some(&iptables::Iptables),
-        Format::Powershell => None,
-        Format::Fortigate => None,
-        Format::PanOs => None,
+        Format::Powershell => Some(&powershell::Powershell),
+        Format::Fortigate => Some(&fortigate::Fortigate),
+        Format::PanOs => Some(&pan_os::PanOs),
         Format::SquidAllow => Some(&squid::Allow),
         Format::SquidBypass => Some(&squid::Bypass),
         Format::Pac => Some(&pac::Pac),
         Format::Plain => Some(&plain::Plain),
-        Format::Terraform => None,
+        Format::Terraform => Some(&terraform::Terraform),
     }
 }
 

@@ -10,10 +10,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Expressed, Format, How, Options, RenderError};
 use crate::catalogue::Catalogue;
 use crate::endpoint::{PortRange, Transport};
-use crate::flow::Flow;
+use crate::flow::{Direction, Flow};
 use crate::host::Host;
 use crate::party::{PartyId, Place};
 use crate::select::{Reason, ResolvedEndpoint, Selected, Selection};
+use crate::tls::Inspection;
 
 mod absorb;
 pub(crate) mod addresses;
@@ -56,6 +57,13 @@ impl Said {
 
     pub(crate) fn not_at_all(words: &str) -> Self {
         How::NotAtAll(words.to_owned()).into()
+    }
+
+    pub(crate) fn exact(note: &str) -> Self {
+        Self {
+            note: Some(note.to_owned()),
+            ..Self::EXACT
+        }
     }
 
     /// A rule that is written, but by which nothing passes yet.
@@ -105,6 +113,8 @@ pub(crate) trait Target {
 pub(crate) enum End {
     Dials,
     Listens,
+    /// Listens on the site, for connections that are opened outside of it.
+    ListensInside,
 }
 
 /// A rule.
@@ -233,6 +243,24 @@ fn plays(catalogue: &Catalogue, role: &PartyId, party: &PartyId) -> bool {
     role == party || anyone()
 }
 
+/// The hosts whose TLS nobody may open, each once.
+pub(crate) fn kept_closed(selection: &Selection<'_>) -> Vec<Host> {
+    let mut closed = Vec::new();
+    for selected in &selection.flows {
+        let forbidden = selected
+            .flow
+            .tls
+            .is_some_and(|tls| tls.inspection == Inspection::Forbidden);
+        if let (true, Ok(perimeter)) = (forbidden, selected.perimeter()) {
+            let tcp = |endpoint: &&ResolvedEndpoint| endpoint.transport == Transport::Tcp;
+            let endpoints = perimeter.passing.into_iter().map(|(_, endpoint)| endpoint);
+            closed.extend(endpoints.filter(tcp).map(|endpoint| endpoint.host.clone()));
+        }
+    }
+    absorb::reduce(&mut closed);
+    closed
+}
+
 /// What one endpoint asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Tuple {
@@ -293,7 +321,12 @@ impl Collected<'_> {
         let mut said = vec![self.target.transport(endpoint.transport)];
         let to = (way != Way::In).then(|| endpoint.host.clone());
         if let Some(host) = &to {
-            said.push(self.target.host(host, End::Listens, web));
+            let end = if flow.direction == Direction::Inbound {
+                End::ListensInside
+            } else {
+                End::Listens
+            };
+            said.push(self.target.host(host, end, web));
         }
         let mut from = Vec::new();
         if way != Way::Out && !endpoint.from.is_empty() {
