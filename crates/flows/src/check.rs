@@ -9,6 +9,8 @@ mod problem;
 
 use crate::catalogue::Catalogue;
 
+#[cfg(test)]
+pub(crate) use flow::KEYS as FLOW_KEYS;
 pub use problem::{Problem, What};
 
 /// Every problem of the catalogue, in its order.

@@ -27,6 +27,7 @@ pub mod origin;
 pub mod party;
 pub mod profile;
 pub mod render;
+pub mod schema;
 pub mod select;
 pub mod site;
 pub mod text;

@@ -1,11 +1,12 @@
 //! Which catalogue, and which site.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use flows::{Catalogue, Date, FlowId, PortProfile, Site, Version, built_in};
+use flows::{Catalogue, Date, FlowId, Host, IpNet, PortProfile, Site, Version, built_in};
 
 use crate::file;
 
@@ -179,6 +180,35 @@ fn drop_foreign(site: &mut Site, catalogue: &Catalogue) {
             has_feature(catalogue, id) || !others().any(|other| has_feature(other, id))
         });
     }
+}
+
+/// Addresses behind names, as `--address` gives them.
+pub(crate) fn addresses(texts: &[String]) -> anyhow::Result<BTreeMap<String, Vec<IpNet>>> {
+    let mut addresses: BTreeMap<String, Vec<IpNet>> = BTreeMap::new();
+    for text in texts {
+        let (name, values) = text.split_once('=').with_context(|| {
+            format!("expected NAME=ADDRESS, such as a.example=192.0.2.1, got {text:?}")
+        })?;
+        for value in values.split(',') {
+            let host = Host::parse(value.trim()).with_context(|| format!("--address {name}"))?;
+            let network = match host {
+                Host::Ip(address) => IpNet::from(address),
+                Host::Cidr(network) => network,
+                Host::Exact(_)
+                | Host::OneLabel(_)
+                | Host::AnyDepth(_)
+                | Host::ApexAndSubdomains(_)
+                | Host::Unset(_)
+                | Host::Unknown => {
+                    anyhow::bail!(
+                        "--address {name}: expected an address or a network, got {value:?}"
+                    )
+                }
+            };
+            addresses.entry(name.to_owned()).or_default().push(network);
+        }
+    }
+    Ok(addresses)
 }
 
 /// Port profiles as values of an argument.

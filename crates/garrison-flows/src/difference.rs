@@ -1,11 +1,17 @@
 //! `diff`: what changed between two catalogues, and what that means for rules.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 
+use anyhow::Context as _;
 use clap::Args;
 use flows::diff::{Difference, FlowDifference, What, diff};
+use flows::import::page::{PageDiff, Row};
+use flows::import::{self, page};
+use flows::{Catalogue, FlowId};
 
 use crate::arguments::load;
+use crate::file;
 use crate::list::destination;
 use crate::outcome::Answer;
 use crate::output::Output;
@@ -19,8 +25,14 @@ pub struct DiffArguments {
     #[arg(value_name = "A")]
     old: String,
     /// The later catalogue: an id or a file
-    #[arg(value_name = "B")]
-    new: String,
+    #[arg(value_name = "B", required_unless_present = "page")]
+    new: Option<String>,
+    /// Instead of B: a page of the vendor, saved as text or HTML
+    #[arg(long, value_name = "FILE", conflicts_with = "new")]
+    page: Option<PathBuf>,
+    /// The source that the page is a newer state of [default: the one that it resembles most]
+    #[arg(long, value_name = "ID", requires = "page")]
+    source: Option<String>,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -29,7 +41,11 @@ pub struct DiffArguments {
 }
 
 pub(crate) fn run(arguments: &DiffArguments) -> anyhow::Result<Answer> {
-    let (old, new) = (load(&arguments.old)?, load(&arguments.new)?);
+    let old = load(&arguments.old)?;
+    let Some(new) = &arguments.new else {
+        return with_page(arguments, &old);
+    };
+    let new = load(new)?;
     let difference = diff(&old, &new)?;
     if arguments.json {
         arguments.output.json(&difference)?;
@@ -41,6 +57,67 @@ pub(crate) fn run(arguments: &DiffArguments) -> anyhow::Result<Answer> {
     } else {
         Answer::No
     })
+}
+
+/// What a saved page has that the catalogue hasn't, and the other way round.
+fn with_page(arguments: &DiffArguments, catalogue: &Catalogue) -> anyhow::Result<Answer> {
+    let path = arguments.page.as_deref().unwrap_or("-".as_ref());
+    let text = file::text(path, import::MAX_BYTES)?;
+    let page = page::read(&text).with_context(|| path.display().to_string())?;
+    let difference = page::compare(&page, catalogue, arguments.source.as_deref())?;
+    if arguments.json {
+        arguments.output.json(&difference)?;
+    } else {
+        arguments.output.write(plain(page_text(&difference)))?;
+    }
+    Ok(if difference.is_empty() {
+        Answer::Done
+    } else {
+        Answer::No
+    })
+}
+
+fn page_text(difference: &PageDiff) -> String {
+    let mut text = format!(
+        "The page and the source {} of {}: {} alike\n",
+        difference.source, difference.catalogue, difference.same
+    );
+    let mut rows = |what: &str, rows: &[Row]| {
+        for row in rows {
+            let flows: Vec<&str> = row.flows.iter().map(FlowId::as_str).collect();
+            let host = row.host.as_deref().unwrap_or("(no host)");
+            let _ = writeln!(
+                text,
+                "{what:<8} {host} {} {}",
+                row.ports.join(", "),
+                place(&row.lines, &flows)
+            );
+        }
+    };
+    rows("new", &difference.new);
+    rows("gone", &difference.gone);
+    for change in &difference.changed {
+        let flows: Vec<&str> = change.flows.iter().map(FlowId::as_str).collect();
+        let _ = writeln!(
+            text,
+            "changed  {} {} → {} {}",
+            change.host,
+            change.ports_before.join(", "),
+            change.ports_now.join(", "),
+            place(&change.lines, &flows)
+        );
+    }
+    text
+}
+
+fn place(lines: &[usize], flows: &[&str]) -> String {
+    let lines: Vec<String> = lines.iter().map(ToString::to_string).collect();
+    match (lines.is_empty(), flows.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => format!("[{}]", flows.join(", ")),
+        (false, true) => format!("(line {})", lines.join(", ")),
+        (false, false) => format!("(line {}) [{}]", lines.join(", "), flows.join(", ")),
+    }
 }
 
 fn text(difference: &Difference) -> String {

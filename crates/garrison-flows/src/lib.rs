@@ -8,6 +8,8 @@
 //! which site).
 
 pub mod arguments;
+mod audit;
+mod coverage;
 mod difference;
 mod file;
 mod import;
@@ -16,6 +18,7 @@ mod matching;
 mod outcome;
 mod output;
 mod render;
+mod schema;
 mod show;
 pub mod table;
 
@@ -23,11 +26,14 @@ use std::process::ExitCode;
 
 use clap::Subcommand;
 
+use crate::audit::AuditArguments;
+use crate::coverage::CoverageArguments;
 use crate::difference::DiffArguments;
 use crate::import::ImportCommand;
 use crate::list::ListArguments;
 use crate::matching::MatchArguments;
 use crate::render::RenderArguments;
+use crate::schema::SchemaArguments;
 use crate::show::ShowArguments;
 
 /// What stands below the help of every door.
@@ -53,6 +59,12 @@ pub enum FlowsCommand {
         #[command(subcommand)]
         command: ImportCommand,
     },
+    /// Say which flows existing rules block or would inspect, and what to add
+    Audit(AuditArguments),
+    /// Say which rows of the vendors Garrison has an answer to, and how far
+    Coverage(CoverageArguments),
+    /// Print a JSON Schema
+    Schema(SchemaArguments),
 }
 
 /// Runs a command. What fails is told on standard error, after the program's name.
@@ -65,6 +77,9 @@ pub fn run(program: &str, command: &FlowsCommand) -> ExitCode {
         FlowsCommand::Match(arguments) => matching::run(arguments),
         FlowsCommand::Diff(arguments) => difference::run(arguments),
         FlowsCommand::Import { command } => import::run(command),
+        FlowsCommand::Audit(arguments) => audit::run(arguments),
+        FlowsCommand::Coverage(arguments) => coverage::run(arguments),
+        FlowsCommand::Schema(arguments) => schema::run(arguments),
     };
     outcome::code(program, outcome)
 }

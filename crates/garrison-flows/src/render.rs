@@ -1,6 +1,5 @@
 //! `render`: a catalogue in the words of a firewall, a proxy or a reader.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -9,7 +8,7 @@ use clap::Args;
 use flows::render::ProxyAddress;
 use flows::{Expressed, Format, How, Options, PartyId, RenderError};
 
-use crate::arguments::{CatalogueArgument, SiteArguments};
+use crate::arguments::{CatalogueArgument, SiteArguments, addresses};
 use crate::outcome::Answer;
 use crate::output::Output;
 
@@ -83,35 +82,6 @@ pub(crate) fn run(arguments: &RenderArguments) -> anyhow::Result<Answer> {
         std::fs::write(path, json).with_context(|| format!("{}", path.display()))?;
     }
     Ok(Answer::Done)
-}
-
-fn addresses(texts: &[String]) -> anyhow::Result<BTreeMap<String, Vec<flows::IpNet>>> {
-    let mut addresses: BTreeMap<String, Vec<flows::IpNet>> = BTreeMap::new();
-    for text in texts {
-        let (name, values) = text.split_once('=').with_context(|| {
-            format!("expected NAME=ADDRESS, such as a.example=192.0.2.1, got {text:?}")
-        })?;
-        for value in values.split(',') {
-            let host =
-                flows::Host::parse(value.trim()).with_context(|| format!("--address {name}"))?;
-            let network = match host {
-                flows::Host::Ip(address) => flows::IpNet::from(address),
-                flows::Host::Cidr(network) => network,
-                flows::Host::Exact(_)
-                | flows::Host::OneLabel(_)
-                | flows::Host::AnyDepth(_)
-                | flows::Host::ApexAndSubdomains(_)
-                | flows::Host::Unset(_)
-                | flows::Host::Unknown => {
-                    anyhow::bail!(
-                        "--address {name}: expected an address or a network, got {value:?}"
-                    )
-                }
-            };
-            addresses.entry(name.to_owned()).or_default().push(network);
-        }
-    }
-    Ok(addresses)
 }
 
 fn entries(report: &[Expressed]) -> Vec<serde_json::Value> {

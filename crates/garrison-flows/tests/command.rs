@@ -258,3 +258,97 @@ fn errors_say_what_was_expected_and_what_to_do() {
     }
     insta::assert_snapshot!("errors", texts);
 }
+
+#[test]
+fn audit_says_what_rules_block_and_the_exit_code_whether_they_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalogue = write(folder.path(), "acme.toml", CATALOGUE);
+    let rules = "table inet filter {\n  chain forward {\n    type filter hook forward priority 0; policy drop;\n    PASS\n  }\n}\n";
+    let pass = "ip daddr 192.0.2.10 tcp dport { 443, 8000-8010 } accept";
+    let audit = |name: &str, pass: &str| {
+        let path = write(folder.path(), name, &rules.replace("PASS", pass));
+        run(&[
+            "audit",
+            &path,
+            "--catalog",
+            &catalogue,
+            "--set",
+            "server=192.0.2.10",
+            "--address",
+            "*.example.com=192.0.2.10",
+        ])
+    };
+    let good = audit("good.nft", pass);
+    assert_eq!(good.status.code(), Some(0), "{good:?}");
+    let bad = audit("bad.nft", "tcp dport 22 accept");
+    assert_eq!(bad.status.code(), Some(1), "{bad:?}");
+    let text = String::from_utf8(bad.stdout).unwrap();
+    assert!(
+        text.contains("BLOCKED") && text.contains("update"),
+        "{text}"
+    );
+}
+
+#[test]
+fn coverage_counts_the_rows_of_every_vendor() {
+    let rows: usize = flows::built_in::ids()
+        .filter(|id| *id != flows::built_in::GARRISON)
+        .map(|id| flows::Catalogue::built_in(id).unwrap().flows.len())
+        .sum();
+    let text = done(&["coverage"]);
+    assert!(text.contains(&format!("{rows} rows: ")), "{text}");
+    let json = json(&["coverage", "--json"]);
+    assert_eq!(json["rows"].as_array().unwrap().len(), rows);
+}
+
+#[test]
+fn schemas_are_printed() {
+    for of in ["catalog", "list"] {
+        let schema = json(&["schema", of]);
+        assert_eq!(
+            schema["$schema"],
+            "https://json-schema.org/draft/2020-12/schema"
+        );
+    }
+}
+
+#[test]
+fn a_saved_page_is_held_against_the_catalogue() {
+    let folder = tempfile::tempdir().unwrap();
+    let page = write(
+        folder.path(),
+        "page.txt",
+        "New update host: https://brand-new.example.com port 443\n",
+    );
+    let output = run(&[
+        "diff",
+        "symantec-endpoint-protection",
+        "--page",
+        &page,
+        "--json",
+    ]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(json["new"][0]["host"], "brand-new.example.com");
+}
+
+#[test]
+fn a_rendering_is_the_same_twice_and_strict_refuses_what_is_not_exact() {
+    let rules = [
+        "render",
+        "squid-allow",
+        "--catalog",
+        "symantec-endpoint-protection",
+    ];
+    assert_eq!(done(&rules), done(&rules));
+    let strict = run(&[
+        "render",
+        "nftables",
+        "--catalog",
+        "symantec-endpoint-protection",
+        "--strict",
+    ]);
+    assert_eq!(strict.status.code(), Some(1), "{strict:?}");
+    assert!(strict.stdout.is_empty());
+}

@@ -426,7 +426,7 @@ fn refuse_inexact(format: Format, report: &[Expressed]) -> Result<(), RenderErro
 
 /// Says that a test could not run, in the way that the test runner counts.
 #[cfg(test)]
-fn skipped(test: &str, reason: &str) {
+pub(crate) fn skipped(test: &str, reason: &str) {
     use std::io::Write;
 
     let line = format!("SKIPPED: {test}: {reason}");
