@@ -7,7 +7,7 @@ mod pe;
 #[cfg(test)]
 mod tests;
 
-use crate::definitions::bytes::slice;
+use crate::definitions::bytes::{slice, u32_at};
 use crate::kind::Kind;
 
 /// A section of an executable, in bytes of the file and of memory.
@@ -60,6 +60,12 @@ impl Executable {
         } else {
             None
         }
+    }
+
+    /// Whether a PE file begins here whose headers make sense and stand at `header_at`.
+    pub(crate) fn is_at(bytes: &[u8], header_at: usize) -> bool {
+        u32_at(bytes, 60).is_some_and(|at| usize::try_from(at) == Ok(header_at))
+            && pe::read(bytes).is_some()
     }
 
     /// What the hash of imports is a hash of: `library.function` in lower case, with commas

@@ -27,7 +27,7 @@ pub(crate) const MAX_NAME_BYTES: usize = 1024;
 pub struct Limits {
     /// Bytes of the file itself. Default: 256 MiB.
     pub file_bytes: u64,
-    /// Containers inside each other; 0 opens none, at most 32. Default: 10.
+    /// Containers inside each other; 0 opens none, at most 32. Default: 20.
     pub depth: u32,
     /// Members at all depths. Default: 20,000.
     pub members: u64,
@@ -51,7 +51,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             file_bytes: 256 << 20,
-            depth: 10,
+            depth: 20,
             members: 20_000,
             member_bytes: 128 << 20,
             total_bytes: 2 << 30,

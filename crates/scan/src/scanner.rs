@@ -8,7 +8,7 @@ use std::time::Duration;
 use model::verdict::{LimitHit, Remark, RemarkAt};
 use model::{Limit, Maturity, RuleMatch, Verdict};
 
-use crate::containers;
+use crate::containers::Container;
 use crate::definitions::Definitions;
 use crate::facts::Facts;
 use crate::file_type::FileType;
@@ -99,6 +99,7 @@ impl<'d> Scanner<'d> {
             unpacked: 0,
             held: 0,
             depth: 0,
+            embedded: false,
             path: Vec::new(),
             containers: Vec::new(),
             allowed: 0,
@@ -145,6 +146,8 @@ struct Run<'r, 'd> {
     unpacked: u64,
     held: u64,
     depth: u32,
+    /// What is looked at goes on to the end of the file that it stands in.
+    embedded: bool,
     path: Vec<String>,
     /// The types of the containers around what is looked at, outermost first.
     containers: Vec<FileType>,
@@ -182,7 +185,14 @@ impl Run<'_, '_> {
             self.verdict.hashes = Some(digests.all());
         }
         let kind = facts.kind;
-        if self.stopped || !containers::is_container(kind, bytes) {
+        if self.stopped {
+            return;
+        }
+        let Some(container) = Container::of(kind, bytes) else {
+            return;
+        };
+        // What a carrier has in it, it has whole: everything in there was found with it.
+        if container.is_carrier && self.embedded {
             return;
         }
         if self.depth >= min(self.limits.depth, MAX_DEPTH) {
@@ -193,7 +203,9 @@ impl Run<'_, '_> {
         self.allowed += allowed;
         self.depth += 1;
         self.containers.push(facts.file_type);
-        containers::walk(kind, bytes, self);
+        let embedded = std::mem::replace(&mut self.embedded, false);
+        container.walk(bytes, self);
+        self.embedded = embedded;
         self.containers.pop();
         self.depth -= 1;
         self.allowed -= allowed;

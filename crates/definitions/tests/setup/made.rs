@@ -1,5 +1,9 @@
 //! Containers of each format, made here, around given content.
 
+pub(crate) mod ole2;
+pub(crate) mod pdf;
+pub(crate) mod seven_zip;
+
 use std::io::Write;
 
 use super::{gzip, tar, xz, zip};
@@ -21,7 +25,7 @@ pub(crate) fn all(content: &[u8]) -> Vec<Made> {
         known_to_clamscan,
     };
     let archive = cpio_new(&[("dir/file", content)], "070701");
-    vec![
+    let mut made_of = vec![
         made("zip", zip(&[("a", content)]), "a", true),
         made("gzip", gzip(content), "content", true),
         made("xz", xz(content), "content", true),
@@ -105,6 +109,123 @@ pub(crate) fn all(content: &[u8]) -> Vec<Made> {
         made("mail in mail", nested_mail(content), "the file.exe", true),
         made("mailbox", mailbox(content), "the file.exe", true),
         made("HTML", html(content), "data 1", true),
+    ];
+    made_of.extend(documents(content));
+    made_of
+}
+
+/// Documents, 7z, and archives within other files.
+fn documents(content: &[u8]) -> Vec<Made> {
+    let made = |format, bytes, way, known_to_clamscan| Made {
+        format,
+        bytes,
+        way,
+        known_to_clamscan,
+    };
+    let program = [b"#!/bin/sh\n".as_slice(), &[b'#'; 300]].concat();
+    let behind = |archive: Vec<u8>| [program.as_slice(), &archive].concat();
+    vec![
+        made(
+            "OLE2, small stream",
+            ole2::ole2(&[("A/B", content)]),
+            "A/B",
+            true,
+        ),
+        made(
+            "OLE2, package",
+            ole2::with_package(content),
+            "ObjectPool/_1/\\x01Ole10Native/file.exe",
+            true,
+        ),
+        made(
+            "OLE2, macro",
+            ole2::with_macro(content),
+            "Macros/VBA/Module1.vba",
+            false,
+        ),
+        made(
+            "OOXML, package",
+            zip(&[
+                ("[Content_Types].xml", b"<x/>"),
+                (
+                    "word/embeddings/oleObject1.bin",
+                    &ole2::with_package(content),
+                ),
+            ]),
+            "word/embeddings/oleObject1.bin > ObjectPool/_1/\\x01Ole10Native/file.exe",
+            true,
+        ),
+        made(
+            "PDF, Flate",
+            pdf::pdf(&["FlateDecode"], content, ""),
+            "",
+            true,
+        ),
+        made("PDF, LZW", pdf::pdf(&["LZWDecode"], content, ""), "", false),
+        made(
+            "PDF, hex",
+            pdf::pdf(&["ASCIIHexDecode"], content, ""),
+            "",
+            true,
+        ),
+        made(
+            "PDF, base 85",
+            pdf::pdf(&["ASCII85Decode"], content, ""),
+            "",
+            true,
+        ),
+        made(
+            "PDF, run length",
+            pdf::pdf(&["RunLengthDecode"], content, ""),
+            "",
+            false,
+        ),
+        made(
+            "PDF, three filters",
+            pdf::pdf(
+                &["ASCII85Decode", "RunLengthDecode", "FlateDecode"],
+                content,
+                "",
+            ),
+            "",
+            true,
+        ),
+        made(
+            "PDF, attachment",
+            pdf::pdf(&["FlateDecode"], content, "/Type/EmbeddedFile"),
+            "",
+            true,
+        ),
+        made(
+            "7z, stored",
+            seven_zip::seven_zip(&[("a", b"x"), ("b/c", content)], true),
+            "b/c",
+            true,
+        ),
+        made(
+            "7z, Deflate",
+            seven_zip::seven_zip(&[("a", content), ("b", b"x")], false),
+            "a",
+            false,
+        ),
+        made(
+            "zip behind a program",
+            behind(zip(&[("a", content)])),
+            "a",
+            true,
+        ),
+        made(
+            "two zips behind a program",
+            behind([zip(&[("a", content)]), zip(&[("b", b"x")])].concat()),
+            "a",
+            true,
+        ),
+        made(
+            "7z behind a program",
+            behind(seven_zip::seven_zip(&[("a", content)], true)),
+            "7z at 310 > a",
+            true,
+        ),
     ]
 }
 

@@ -7,12 +7,16 @@
 mod ar;
 mod bzip2;
 mod cpio;
+mod embedded;
 mod gzip;
 mod html;
 mod lzma;
 mod macho;
 mod mail;
+mod ole2;
+mod pdf;
 mod rpm;
+mod seven_zip;
 mod tar;
 mod xz;
 mod zip;
@@ -33,6 +37,8 @@ const UNNAMED: &[u8] = b"content";
 pub(crate) enum Content<'a> {
     /// They stand in the container as they are.
     Plain(&'a [u8]),
+    /// They stand in a file that is no container, and go on to its end.
+    Embedded(&'a [u8]),
     /// They come out of a decoder.
     Packed {
         reader: &'a mut dyn Read,
@@ -58,22 +64,37 @@ pub(crate) trait Members {
 /// What walks a container.
 type Walk = fn(&[u8], &mut dyn Members);
 
-/// Walks `bytes` if they are a container. Returns whether they are.
-pub(crate) fn walk(kind: Kind, bytes: &[u8], members: &mut dyn Members) -> bool {
-    let walk = walker(kind, bytes);
-    if let Some(walk) = walk {
-        walk(bytes, members);
-    }
-    walk.is_some()
+/// How a container is opened.
+#[derive(Clone, Copy)]
+pub(crate) struct Container {
+    walk: Walk,
+    /// It is no container, and has something in it all the same.
+    pub(crate) is_carrier: bool,
 }
 
-/// Whether [`walk`] would find a container.
-pub(crate) fn is_container(kind: Kind, bytes: &[u8]) -> bool {
-    walker(kind, bytes).is_some()
+impl Container {
+    /// How to open `bytes`, if they are a container or carry something.
+    pub(crate) fn of(kind: Kind, bytes: &[u8]) -> Option<Self> {
+        if let Some(walk) = walker(kind, bytes) {
+            return Some(Self {
+                walk,
+                is_carrier: false,
+            });
+        }
+        embedded::contains(kind, bytes).then_some(Self {
+            walk: embedded::walk,
+            is_carrier: true,
+        })
+    }
+
+    /// Hands all members over.
+    pub(crate) fn walk(self, bytes: &[u8], members: &mut dyn Members) {
+        (self.walk)(bytes, members);
+    }
 }
 
 fn walker(kind: Kind, bytes: &[u8]) -> Option<Walk> {
-    let own: Option<Walk> = match kind {
+    match kind {
         Kind::Zip => Some(zip::walk),
         Kind::Gzip => Some(gzip::walk),
         Kind::Xz => Some(xz::walk),
@@ -85,17 +106,17 @@ fn walker(kind: Kind, bytes: &[u8]) -> Option<Walk> {
         Kind::Rpm => Some(rpm::walk),
         Kind::Lzma => Some(lzma::walk),
         Kind::Mail => Some(mail::walk),
+        Kind::Ole2 => Some(ole2::walk),
+        Kind::SevenZip => Some(seven_zip::walk),
+        Kind::Pdf => Some(pdf::walk),
         Kind::Html if html::carries_data(bytes) => Some(html::walk),
         Kind::MachO if macho::is_universal(bytes) => Some(macho::walk),
         Kind::Empty
-        | Kind::SevenZip
         | Kind::Rar
         | Kind::Cab
         | Kind::Elf
         | Kind::Pe
         | Kind::MachO
-        | Kind::Ole2
-        | Kind::Pdf
         | Kind::Rtf
         | Kind::Html
         | Kind::Flash
@@ -106,7 +127,5 @@ fn walker(kind: Kind, bytes: &[u8]) -> Option<Walk> {
         | Kind::Script
         | Kind::Text
         | Kind::Unknown => None,
-    };
-    // A zip archive is read from its end, so it may hang behind anything.
-    own.or_else(|| zip::ends_like_one(bytes).then_some(zip::walk as Walk))
+    }
 }

@@ -2,6 +2,9 @@
 //! sizes are believed only as far as the bytes are there. Without a usable directory, local headers
 //! are looked for.
 
+mod local;
+
+use std::collections::HashSet;
 use std::io::{self, Cursor, Read};
 
 use flate2::bufread::DeflateDecoder;
@@ -11,6 +14,8 @@ use zip::read::{ZipReadOptions, read_zipfile_from_stream_with_options};
 
 use super::{Content, Members};
 use crate::definitions::bytes::{slice, u16_at, u32_at, u64_at};
+
+pub(super) use local::{is_embedded, walk_embedded};
 
 const LOCAL: &[u8] = b"PK\x03\x04";
 const CENTRAL: &[u8] = b"PK\x01\x02";
@@ -37,6 +42,8 @@ const DESCRIPTOR_FLAG: u16 = 1 << 3;
 #[derive(Debug, Clone, Copy)]
 struct Entry<'a> {
     name: &'a [u8],
+    /// Where its local header is.
+    header_at: usize,
     flags: u16,
     method: u16,
     packed_bytes: u64,
@@ -48,9 +55,19 @@ struct Entry<'a> {
 pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
     let Some(directory) = Directory::find(bytes) else {
         members.remark(Remark::Malformed);
-        recover(bytes, members);
+        local::recover(bytes, &HashSet::new(), members);
         return;
     };
+    by_directory(bytes, directory, members);
+}
+
+/// Hands over what the directory lists. Returns where the data of its entries begins; `None` when
+/// no more are wanted.
+fn by_directory(
+    bytes: &[u8],
+    directory: Directory<'_>,
+    members: &mut dyn Members,
+) -> Option<HashSet<usize>> {
     let mut ranges = Vec::new();
     let mut malformed = false;
     for entry in directory {
@@ -59,10 +76,9 @@ pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
             break;
         };
         ranges.push((entry.data_at, entry.packed_bytes));
-        if one(bytes, &entry, members, &mut malformed).is_none() {
-            return;
-        }
+        one(bytes, &entry, members, &mut malformed)?;
     }
+    let seen: HashSet<usize> = ranges.iter().map(|(start, _)| *start).collect();
     ranges.sort_unstable();
     let overlaps = ranges
         .iter()
@@ -71,6 +87,11 @@ pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
     if malformed || overlaps {
         members.remark(Remark::Malformed);
     }
+    if malformed {
+        // The directory leads elsewhere, perhaps to other parts of a split archive.
+        local::recover(bytes, &seen, members);
+    }
+    Some(seen)
 }
 
 /// Whether a directory ends these bytes, whatever they begin with.
@@ -266,6 +287,7 @@ impl<'a> Directory<'a> {
         let local_names = usize::from(u16_at(local, 26)?) + usize::from(u16_at(local, 28)?);
         Some(Entry {
             name,
+            header_at: local_at,
             flags: u16_at(header, 8)?,
             method: u16_at(header, 10)?,
             packed_bytes,
@@ -319,50 +341,4 @@ impl<'a> Zip64<'a> {
         self.0 = self.0.get(8..).unwrap_or_default();
         wide
     }
-}
-
-/// Reads entries by their local headers: for archives that were cut or damaged.
-fn recover(bytes: &[u8], members: &mut dyn Members) {
-    let mut at = 0;
-    while let Some(found) = bytes.get(at..).and_then(|rest| memmem::find(rest, LOCAL)) {
-        let local_at = at + found;
-        at = local_at + LOCAL.len();
-        let Some(entry) = local_entry(bytes, local_at) else {
-            continue;
-        };
-        let end = usize::try_from(entry.packed_bytes)
-            .ok()
-            .and_then(|length| entry.data_at.checked_add(length))
-            .filter(|end| *end <= bytes.len());
-        let mut malformed = false;
-        if one(bytes, &entry, members, &mut malformed).is_none() {
-            return;
-        }
-        at = end.unwrap_or(at);
-    }
-}
-
-fn local_entry(bytes: &[u8], local_at: usize) -> Option<Entry<'_>> {
-    let local = slice(bytes, local_at, LOCAL_BYTES)?;
-    let name_bytes = usize::from(u16_at(local, 26)?);
-    let extra_bytes = usize::from(u16_at(local, 28)?);
-    let name = slice(bytes, local_at + LOCAL_BYTES, name_bytes)?;
-    let data_at = local_at + LOCAL_BYTES + name_bytes + extra_bytes;
-    let flags = u16_at(local, 6)?;
-    let rest = bytes.get(data_at..)?;
-    let packed_bytes = if flags & DESCRIPTOR_FLAG != 0 {
-        let until_local = memmem::find(rest, LOCAL).unwrap_or(rest.len());
-        let own = rest.get(..until_local).unwrap_or(rest);
-        memmem::find(own, CENTRAL).unwrap_or(until_local) as u64
-    } else {
-        u32_at(local, 18)?.into()
-    };
-    Some(Entry {
-        name,
-        flags,
-        method: u16_at(local, 8)?,
-        packed_bytes,
-        unpacked_bytes: u32_at(local, 22)?.into(),
-        data_at,
-    })
 }

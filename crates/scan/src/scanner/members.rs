@@ -131,6 +131,11 @@ impl Members for Run<'_, '_> {
         self.watch.opening(&self.path);
         match content {
             Content::Plain(content) => self.plain(content),
+            Content::Embedded(content) => {
+                self.embedded = true;
+                self.plain(content);
+                self.embedded = false;
+            }
             Content::Packed {
                 reader,
                 packed_bytes,
