@@ -4,6 +4,7 @@
 //! signed-in user) is not judged, and the report says on what it depends. A verdict of permitted
 //! or blocked is meant for every connection of an endpoint; "partly" means that some pass.
 
+mod fortigate;
 mod nftables;
 mod pac;
 mod packet;
@@ -40,6 +41,8 @@ pub enum AuditFormat {
     Squid,
     /// A proxy auto-configuration file.
     Pac,
+    /// A backup of a FortiGate.
+    Fortigate,
 }
 
 /// Text that was expected to be a format of rules and is none.
@@ -53,7 +56,7 @@ fn known_formats() -> String {
 
 impl AuditFormat {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Nftables, Self::Squid, Self::Pac];
+    pub const ALL: [Self; 4] = [Self::Nftables, Self::Squid, Self::Pac, Self::Fortigate];
 
     /// The name, as on the command line.
     #[must_use]
@@ -62,6 +65,7 @@ impl AuditFormat {
             Self::Nftables => "nftables",
             Self::Squid => "squid",
             Self::Pac => "pac",
+            Self::Fortigate => "fortigate",
         }
     }
 
@@ -107,6 +111,11 @@ impl AuditFormat {
             "#!/usr/sbin/nft",
             "table",
         ];
+        if text.starts_with("#config-version=")
+            || begins(&["config firewall", "config system", "config vdom"])
+        {
+            return Some(Self::Fortigate);
+        }
         if begins(&["http_access", "acl", "ssl_bump"]) {
             return Some(Self::Squid);
         }
@@ -195,6 +204,7 @@ enum Rules<'a> {
     Nftables(nftables::Ruleset),
     Squid(squid::Proxy),
     Pac(pac::Script<'a>),
+    Fortigate(fortigate::Backup),
 }
 
 impl<'a> Rules<'a> {
@@ -207,6 +217,7 @@ impl<'a> Rules<'a> {
             AuditFormat::Nftables => Self::Nftables(nftables::Ruleset::read(bytes, options)?),
             AuditFormat::Squid => Self::Squid(squid::Proxy::read(bytes, options)?),
             AuditFormat::Pac => Self::Pac(pac::Script::read(bytes, options)?),
+            AuditFormat::Fortigate => Self::Fortigate(fortigate::Backup::read(bytes, options)?),
         })
     }
 
@@ -215,6 +226,7 @@ impl<'a> Rules<'a> {
             Self::Nftables(rules) => rules.judge(question),
             Self::Squid(rules) => rules.judge(question),
             Self::Pac(rules) => rules.judge(question),
+            Self::Fortigate(rules) => rules.judge(question),
         }
     }
 
@@ -223,6 +235,7 @@ impl<'a> Rules<'a> {
             Self::Nftables(rules) => rules.notes(),
             Self::Squid(rules) => rules.notes(),
             Self::Pac(rules) => rules.notes(),
+            Self::Fortigate(rules) => rules.notes(),
         }
     }
 
@@ -231,6 +244,7 @@ impl<'a> Rules<'a> {
             Self::Nftables(rules) => rules.summary(),
             Self::Squid(rules) => rules.summary(),
             Self::Pac(rules) => rules.summary(),
+            Self::Fortigate(rules) => rules.summary(),
         }
     }
 }

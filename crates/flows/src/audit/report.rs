@@ -58,7 +58,7 @@ pub struct Finding {
     /// Causes beyond those that are listed.
     pub more_causes: usize,
     pub flows: Vec<FlowFinding>,
-    /// What to add to the file, in its own language.
+    /// What to add to the file, in its own language; an entry may have several lines.
     pub lines: Vec<String>,
 }
 
@@ -223,7 +223,7 @@ impl<'a> Writer<'a> {
         };
         finding.severity = finding.severity.max(severity);
         for line in lines {
-            if !finding.lines.contains(&line) {
+            if !line.is_empty() && !finding.lines.contains(&line) {
                 finding.lines.push(line);
             }
         }
@@ -349,7 +349,7 @@ fn write_finding(out: &mut String, finding: &Finding) {
     }
     if !finding.lines.is_empty() {
         out.push_str("  add:\n");
-        for line in &finding.lines {
+        for line in finding.lines.iter().flat_map(|entry| entry.lines()) {
             let _ = writeln!(out, "    {line}");
         }
     }

@@ -31,6 +31,10 @@ impl Ranges {
         Self(merged)
     }
 
+    pub(in crate::audit) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// What isn't in it, up to the largest number.
     pub(in crate::audit) fn complement(&self, largest: u128) -> Self {
         Self(self.cut(0, largest).1)
