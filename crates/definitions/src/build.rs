@@ -2,10 +2,11 @@
 
 use std::convert::Infallible;
 
-use model::DefinitionRevision;
+use model::{DefinitionRevision, DefinitionType, Maturity};
 use scan::Counts;
 use scan::layout::{HASH_BYTES, SectionKind};
 
+use crate::body::{self, Refusal, Signature, read_ldb, read_ndb};
 use crate::clam::hash::{read, read_plain};
 use crate::clam::ignore::Ignored;
 use crate::error::{BuildError, SourceError};
@@ -122,6 +123,7 @@ pub fn build_with(
     let (tables, counted) = build.hashes.into_sections(&mut rules)?;
     let mut counts = Counts {
         yara: yara.count,
+        patterns: build.patterns.count().into(),
         ..Counts::default()
     };
     for (kind, count) in counted {
@@ -136,6 +138,11 @@ pub fn build_with(
         Section::new(SectionKind::Names, names.names),
         Section::new(SectionKind::Families, names.families),
     ];
+    let (patterns, programs) = build.patterns.finish()?;
+    if !patterns.is_empty() {
+        sections.push(Section::new(SectionKind::Patterns, patterns));
+        sections.push(Section::new(SectionKind::PatternPrograms, programs));
+    }
     sections.extend(tables);
     sections.extend(yara.sections);
     let (unsigned, root) = write(revision, sections)?;
@@ -200,6 +207,7 @@ struct Build<'s, 'p> {
     ignored: Ignored,
     rules: RuleSet,
     hashes: HashTables,
+    patterns: body::Compiler,
     yara: yara::Compiler<'s>,
     report: Report,
     progress: &'p mut dyn FnMut(&Progress),
@@ -221,6 +229,7 @@ impl<'s, 'p> Build<'s, 'p> {
             ignored: Ignored::default(),
             rules: RuleSet::default(),
             hashes: HashTables::default(),
+            patterns: body::Compiler::new(),
             yara: yara::Compiler::new(),
             report,
             progress,
@@ -267,8 +276,10 @@ impl<'s, 'p> Build<'s, 'p> {
         match format.kind {
             SourceKind::Hashes(of) => self.hash_list(source, format, of)?,
             SourceKind::PlainHashes => self.plain_hashes(source, format)?,
-            SourceKind::Patterns | SourceKind::Expressions | SourceKind::FileTypes => {
-                self.unsupported(source, format, "byte patterns are not compiled", true);
+            SourceKind::Patterns => self.signatures(source, format, read_ndb)?,
+            SourceKind::Expressions => self.signatures(source, format, read_ldb)?,
+            SourceKind::FileTypes => {
+                self.unsupported(source, format, "file types are told by this program", true);
             }
             SourceKind::Yara => self.yara.add(source),
             SourceKind::Unsupported { what, lines } => {
@@ -310,6 +321,46 @@ impl<'s, 'p> Build<'s, 'p> {
                 }
                 let name = rules.name(entry.name)?;
                 hashes.add(of, entry.hash, entry.size, name);
+                Ok(Ok(true))
+            },
+            |bytes| {
+                told.done = done + bytes;
+                progress(told);
+            },
+        )
+    }
+
+    fn signatures(
+        &mut self,
+        source: &'s Source,
+        format: &'static Format,
+        read: fn(&str) -> Result<Option<Signature>, Refusal>,
+    ) -> Result<(), BuildError> {
+        let (ignored, rules, patterns) = (&self.ignored, &mut self.rules, &mut self.patterns);
+        let left_out = format.unwanted && !self.options.unwanted;
+        let lines = Lines {
+            source,
+            format,
+            report: &mut self.report,
+        };
+        let (told, progress) = (&mut self.told, &mut *self.progress);
+        let done = told.done;
+        lines.read(
+            |line| {
+                let signature = match read(&body::text(line)) {
+                    Ok(Some(signature)) => signature,
+                    Ok(None) => return Ok(Ok(false)),
+                    Err(refusal) => return Ok(Err(refusal.into())),
+                };
+                if left_out {
+                    return Ok(Err(unwanted()));
+                }
+                if ignored.has(signature.name.as_bytes(), line) {
+                    return Ok(Err(Problem::new(Why::Ignored, "an ignore list names it")));
+                }
+                let rule =
+                    rules.number(&signature.name, DefinitionType::Av, Maturity::Enforcing)?;
+                patterns.add(&signature, rule)?;
                 Ok(Ok(true))
             },
             |bytes| {
@@ -378,6 +429,32 @@ impl<'s, 'p> Build<'s, 'p> {
             },
             |_| (),
         );
+    }
+}
+
+impl From<body::CompileError> for BuildError {
+    fn from(_: body::CompileError) -> Self {
+        Self::TooLarge {
+            what: "byte patterns beyond 4 GiB",
+        }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        let why = match &refusal {
+            Refusal::Malformed(_) | Refusal::Expression(_) => Why::Malformed,
+            Refusal::OtherLevel { .. } => Why::Level,
+            Refusal::UnknownTarget(_)
+            | Refusal::UnknownAttribute(_)
+            | Refusal::UnknownFileType(_)
+            | Refusal::Icon
+            | Refusal::HandlerType
+            | Refusal::FuzzyImage
+            | Refusal::Macro => Why::Unsupported,
+            Refusal::TooLarge(_) => Why::Limit,
+        };
+        Self::new(why, refusal.to_string())
     }
 }
 

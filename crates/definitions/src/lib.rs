@@ -8,6 +8,7 @@
 //! `docs/definitions-format.md`, its numbers stand in `scan::layout`.
 
 mod archive;
+pub mod body;
 mod build;
 mod clam;
 mod containers;

@@ -8,6 +8,7 @@
 //! Start reading at [`Scanner`] (what happens to a file), then [`DefinitionsFile`] (the container
 //! of definitions and its signature) and `containers` (one file per format).
 
+mod body;
 mod containers;
 mod definitions;
 #[allow(dead_code, reason = "byte patterns read what stands here")]
@@ -24,6 +25,8 @@ mod scanner;
 mod watch;
 pub mod yara;
 
+pub use body::expression::{ExpressionError, compile as compile_expression};
+pub use body::layout as body_layout;
 pub use definitions::file::{DefinitionsFile, VerifyMode};
 pub use definitions::layout;
 pub use definitions::pages::Section;

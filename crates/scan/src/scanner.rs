@@ -8,6 +8,7 @@ use std::time::Duration;
 use model::verdict::{LimitHit, Remark, RemarkAt};
 use model::{Limit, Maturity, RuleMatch, Verdict};
 
+use crate::body::{Patterns, State};
 use crate::containers::Container;
 use crate::definitions::Definitions;
 use crate::facts::Facts;
@@ -17,6 +18,7 @@ use crate::limits::{Limits, MAX_DEPTH, MAX_NOTES};
 use crate::watch::Watch;
 use crate::yara::{FileNames, Matched, Matcher};
 
+mod body;
 mod digest;
 mod hashes;
 mod members;
@@ -65,14 +67,20 @@ impl<'a> Input<'a> {
 pub struct Scanner<'d> {
     definitions: &'d Definitions,
     yara: Option<Matcher<'d>>,
+    patterns: Option<Patterns<'d>>,
+    state: State,
 }
 
 impl<'d> Scanner<'d> {
     /// A scanner for these definitions.
     #[must_use]
     pub fn new(definitions: &'d Definitions) -> Self {
-        let yara = definitions.yara();
-        Self { definitions, yara }
+        Self {
+            definitions,
+            yara: definitions.yara(),
+            patterns: definitions.patterns(),
+            state: State::default(),
+        }
     }
 
     /// Makes now what a scan would otherwise make when it first needs it.
@@ -93,6 +101,8 @@ impl<'d> Scanner<'d> {
             definitions,
             yara: &mut self.yara,
             names: input.names,
+            patterns: self.patterns,
+            state: &mut self.state,
             limits,
             watch,
             started,
@@ -139,6 +149,8 @@ struct Run<'r, 'd> {
     yara: &'r mut Option<Matcher<'d>>,
     /// What the file is called.
     names: Option<&'r FileNames>,
+    patterns: Option<Patterns<'d>>,
+    state: &'r mut State,
     limits: &'r Limits,
     watch: &'r mut dyn Watch,
     started: Duration,
@@ -173,6 +185,7 @@ impl Run<'_, '_> {
             self.match_hashes(&mut digests, &mut found);
             self.match_sections(bytes, facts.executable.as_ref(), &mut found);
         }
+        self.match_patterns(bytes, &facts, &mut found);
         self.match_yara(bytes, &mut found);
         if !found.is_empty() && (self.allowed > 0 || whole && self.is_allowed(&mut digests)) {
             self.remark_here(Remark::Allowed);

@@ -65,6 +65,10 @@ pub enum SectionKind {
     AllowedMd5 = 14,
     AllowedSha1 = 15,
     AllowedSha256 = 16,
+    /// Byte patterns: what is read for each file.
+    Patterns = 20,
+    /// Byte patterns: what is read once they may match.
+    PatternPrograms = 21,
     /// The groups of compiled YARA rules, in the order of the index.
     YaraGroup0 = 40,
     YaraGroup1 = 41,
@@ -92,7 +96,7 @@ impl SectionKind {
         Self::YaraGroup8,
         Self::YaraGroup9,
     ];
-    const KNOWN: [(Self, &'static str); 26] = [
+    const KNOWN: [(Self, &'static str); 28] = [
         (Self::Rules, "rules"),
         (Self::Names, "names"),
         (Self::Md5, "md5"),
@@ -109,6 +113,8 @@ impl SectionKind {
         (Self::AllowedMd5, "allowed_md5"),
         (Self::AllowedSha1, "allowed_sha1"),
         (Self::AllowedSha256, "allowed_sha256"),
+        (Self::Patterns, "patterns"),
+        (Self::PatternPrograms, "pattern_programs"),
         (Self::YaraGroup0, "yara_group_0"),
         (Self::YaraGroup1, "yara_group_1"),
         (Self::YaraGroup2, "yara_group_2"),

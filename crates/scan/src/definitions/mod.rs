@@ -16,6 +16,7 @@ pub(crate) use hash_table::{Algorithm, HashTable, Hashed};
 use self::file::{DefinitionsFile, VerifyMode};
 use self::layout::SectionKind;
 use self::rules::RuleTable;
+use crate::body::Patterns;
 use crate::key::{PublicKey, TrustedKeys};
 use crate::yara::{self, YaraRules};
 
@@ -83,6 +84,8 @@ pub struct Counts {
     /// Hashes of files that nothing is reported of. They are no rules.
     pub allowed: u64,
     pub yara: u64,
+    /// Byte patterns and logical expressions over them.
+    pub patterns: u64,
 }
 
 impl Counts {
@@ -95,7 +98,7 @@ impl Counts {
     /// All rules.
     #[must_use]
     pub const fn total(&self) -> u64 {
-        self.hashes() + self.yara
+        self.hashes() + self.yara + self.patterns
     }
 }
 
@@ -138,6 +141,7 @@ impl Definitions {
                 HashTable::read(&file, hashed, algorithm)?;
             }
         }
+        file.patterns()?;
         let yara = YaraRules::read(&file)?;
         Ok(Self { file, yara })
     }
@@ -174,6 +178,10 @@ impl Definitions {
         HashTable::read(&self.file, hashed, algorithm)
     }
 
+    pub(crate) fn patterns(&self) -> Option<Patterns<'_>> {
+        self.file.patterns().ok().flatten()
+    }
+
     /// Loads what a scan would otherwise load when it first needs it.
     ///
     /// # Errors
@@ -193,6 +201,13 @@ impl Definitions {
 }
 
 impl DefinitionsFile {
+    fn patterns(&self) -> Result<Option<Patterns<'_>>, DefinitionsError> {
+        Patterns::read(
+            self.section(SectionKind::Patterns)?,
+            self.section(SectionKind::PatternPrograms)?,
+        )
+    }
+
     /// How many rules of each kind the sections say that they hold.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -213,6 +228,11 @@ impl DefinitionsFile {
             import_hashes: sum(Hashed::Imports),
             allowed: sum(Hashed::Allowed),
             yara: yara::count(self.section(SectionKind::Yara).unwrap_or_default()),
+            patterns: self
+                .patterns()
+                .ok()
+                .flatten()
+                .map_or(0, |patterns| patterns.len()),
         }
     }
 }

@@ -10,6 +10,7 @@ use model::{EndpointPath, Limit};
 use super::Run;
 use super::digest::Digests;
 use crate::containers::{Content, Members};
+use crate::facts::Facts;
 use crate::limits::{MAX_NAME_BYTES, RATIO_FLOOR_BYTES};
 
 /// A member grows by at most this many bytes between two looks at the clock.
@@ -185,6 +186,7 @@ impl Run<'_, '_> {
             .verdict
             .scanned_bytes
             .saturating_add(bytes.len() as u64);
+        self.match_patterns(bytes, &Facts::of(bytes), &mut found);
         self.match_yara(bytes, &mut found);
         for rule in found {
             self.report(rule, &mut digests);

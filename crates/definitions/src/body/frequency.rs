@@ -1,0 +1,94 @@
+//! How often four bytes stand together in clean files, so that the compiler can look for what is
+//! rare. The table is made by `cargo run --release -p definitions --example frequencies`.
+
+use std::sync::LazyLock;
+
+/// Rows of 28 bits for four bytes without their case bit, and 4 bits for the logarithm of how
+/// often they stand in a mebibyte; sorted. What is not in it is rarer.
+static TABLE: &[u8] = include_bytes!("frequencies.bin");
+
+/// How often what is not in the table stands in a mebibyte, about.
+const RARE: f64 = 0.25;
+/// How often the rows of level 0 do.
+const LEVEL_0: f64 = 2.0;
+
+/// How often bytes stand in clean files.
+#[derive(Debug, Clone)]
+pub struct Frequencies {
+    rows: Vec<u32>,
+}
+
+static SHIPPED: LazyLock<Frequencies> = LazyLock::new(|| Frequencies::read(TABLE));
+
+impl Frequencies {
+    /// The table that is part of this program.
+    #[must_use]
+    pub fn shipped() -> &'static Self {
+        &SHIPPED
+    }
+
+    /// Reads a table.
+    #[must_use]
+    pub fn read(table: &[u8]) -> Self {
+        let (rows, _) = table.as_chunks::<4>();
+        Self {
+            rows: rows.iter().map(|row| u32::from_le_bytes(*row)).collect(),
+        }
+    }
+
+    /// Writes a table: the most frequent of what was counted over so many mebibytes.
+    #[must_use]
+    pub fn write(mut counted: Vec<(u32, u64)>, mebibytes: f64, most: usize) -> Vec<u8> {
+        counted.sort_unstable_by_key(|(quad, count)| (std::cmp::Reverse(*count), *quad));
+        counted.truncate(most);
+        let mut rows: Vec<u32> = counted
+            .into_iter()
+            .filter_map(|(quad, count)| {
+                #[expect(clippy::cast_precision_loss, reason = "a logarithm is taken of it")]
+                let level = (count as f64 / mebibytes / LEVEL_0).log2();
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "held between 0 and 15"
+                )]
+                (level >= 0.0).then(|| quad << 4 | level.min(15.0) as u32)
+            })
+            .collect();
+        rows.sort_unstable();
+        rows.into_iter().flat_map(u32::to_le_bytes).collect()
+    }
+
+    /// How often four bytes stand in a mebibyte of clean files, whatever the case.
+    #[must_use]
+    pub fn quad(&self, bytes: [u8; 4]) -> f64 {
+        let wanted = pack(bytes);
+        let place = self.rows.partition_point(|row| row >> 4 < wanted);
+        match self.rows.get(place) {
+            Some(row) if row >> 4 == wanted => LEVEL_0 * f64::from(1_u32 << (row & 15)),
+            _ => RARE,
+        }
+    }
+
+    /// The same for each run of `width` bytes: no more often than the rarest four of them.
+    #[must_use]
+    pub fn windows(&self, bytes: &[u8], width: usize) -> Vec<f64> {
+        if width < 4 {
+            // Fewer than four bytes are not in the table: files hold each pair about so often.
+            return vec![2000.0; (bytes.len() + 1).saturating_sub(width)];
+        }
+        let quads = bytes.windows(4).filter_map(|quad| quad.try_into().ok());
+        let quads: Vec<f64> = quads.map(|quad| self.quad(quad)).collect();
+        quads
+            .windows(width - 3)
+            .map(|quads| quads.iter().copied().fold(f64::INFINITY, f64::min))
+            .collect()
+    }
+}
+
+/// Four bytes in 28 bits, without the bit that tells upper from lower case.
+#[must_use]
+pub fn pack(bytes: [u8; 4]) -> u32 {
+    bytes.into_iter().fold(0, |packed, byte| {
+        packed << 7 | u32::from(byte & 0x1f) | u32::from(byte & 0xc0) >> 1
+    })
+}

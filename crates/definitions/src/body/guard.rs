@@ -1,0 +1,316 @@
+//! Choosing guards: the literals without which a signature can't match, those that clean files
+//! hold least often.
+
+use std::collections::HashMap;
+
+use scan::body_layout::{FOLD, Lane, offset};
+
+use super::frequency::Frequencies;
+use super::model::{Element, Logic, Masked, Operator, Part, Pattern, Signature, Subsignature};
+
+/// An offset with a greater shift than this is searched for instead of tried.
+const MAX_ANCHOR_SHIFT: u32 = 64;
+/// What a lane costs for each of its guards beyond what it finds: the rarer lanes make the whole
+/// file be read once more.
+const LANE_COST: [f64; 4] = [0.0, 0.2, 2.0, 2000.0];
+/// What trying a place costs, measured in candidates in a mebibyte.
+const ANCHOR_COST: f64 = 0.05;
+/// The longest literal that windows are chosen from.
+const MAX_LITERAL: usize = 512;
+
+/// Where a guard stands in a pattern.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Choice {
+    pub(super) part: usize,
+    /// From the part's beginning to the literal, if that is the same in every match.
+    pub(super) distance: Option<usize>,
+    pub(super) lane: ChosenLane,
+    cost: f64,
+}
+
+/// How a guard is found.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum ChosenLane {
+    /// By these windows, the first of which begins with the literal.
+    Search(Lane, Vec<u64>),
+    /// At the pattern's offset, by four bytes or none.
+    Anchor(Option<[u8; 4]>),
+}
+
+/// Guards of one signature: subsignature, place of the pattern in it, guard.
+pub(super) type Guards = Vec<(u8, usize, Choice)>;
+
+/// Chooses guards.
+#[derive(Debug)]
+pub(super) struct Chooser<'f> {
+    frequencies: &'f Frequencies,
+    /// How many guards have a window already.
+    taken: HashMap<u64, u32>,
+}
+
+impl<'f> Chooser<'f> {
+    pub(super) fn new(frequencies: &'f Frequencies) -> Self {
+        Self {
+            frequencies,
+            taken: HashMap::new(),
+        }
+    }
+
+    /// The guards of a signature; `None` when it can match a file with none of its literals.
+    pub(super) fn choose(&mut self, signature: &Signature) -> Option<Guards> {
+        let leaves: Vec<Option<Guards>> = signature
+            .subsignatures
+            .iter()
+            .enumerate()
+            .map(|(id, subsignature)| match subsignature {
+                Subsignature::Patterns(patterns) => self.patterns(u8::try_from(id).ok()?, patterns),
+                Subsignature::Expression { .. } | Subsignature::Comparison(_) => None,
+            })
+            .collect();
+        let guards = self.logic(&signature.logic, signature, &leaves, 0)?;
+        for (_, _, choice) in &guards {
+            if let ChosenLane::Search(_, windows) = &choice.lane {
+                for window in windows {
+                    *self.taken.entry(*window).or_default() += 1;
+                }
+            }
+        }
+        Some(guards)
+    }
+
+    /// Guards without which an expression is false.
+    fn logic(
+        &self,
+        logic: &Logic,
+        signature: &Signature,
+        leaves: &[Option<Guards>],
+        depth: usize,
+    ) -> Option<Guards> {
+        match logic {
+            Logic::Leaf { id, count } => {
+                if !wants_match(count.map(|(operator, number)| (operator, number))) {
+                    return None;
+                }
+                self.leaf(*id, signature, leaves, depth)
+            }
+            Logic::Both {
+                all,
+                left,
+                right,
+                count,
+            } => {
+                let counted = count.map(|(operator, number, _)| (operator, number));
+                if !wants_match(counted) {
+                    return None;
+                }
+                let left = self.logic(left, signature, leaves, depth);
+                let right = self.logic(right, signature, leaves, depth);
+                if *all {
+                    cheaper(left, right)
+                } else {
+                    let mut both = left?;
+                    both.extend(right?);
+                    Some(both)
+                }
+            }
+        }
+    }
+
+    fn leaf(
+        &self,
+        id: u8,
+        signature: &Signature,
+        leaves: &[Option<Guards>],
+        depth: usize,
+    ) -> Option<Guards> {
+        if depth > usize::from(u8::MAX) {
+            return None;
+        }
+        match signature.subsignatures.get(usize::from(id))? {
+            Subsignature::Patterns(_) => leaves.get(usize::from(id)).cloned().flatten(),
+            Subsignature::Expression { trigger, .. } => {
+                self.logic(trigger, signature, leaves, depth + 1)
+            }
+            Subsignature::Comparison(comparison) if comparison.id < id => {
+                self.leaf(comparison.id, signature, leaves, depth + 1)
+            }
+            Subsignature::Comparison(_) => None,
+        }
+    }
+
+    fn patterns(&self, id: u8, patterns: &[Pattern]) -> Option<Guards> {
+        patterns
+            .iter()
+            .enumerate()
+            .map(|(index, pattern)| Some((id, index, self.pattern(pattern)?)))
+            .collect()
+    }
+
+    fn pattern(&self, pattern: &Pattern) -> Option<Choice> {
+        let mut best = anchor(pattern);
+        if best.as_ref().is_some_and(|best| best.cost <= ANCHOR_COST) {
+            return best;
+        }
+        for (index, part) in pattern.parts.iter().enumerate() {
+            for choice in self.part(index, part) {
+                if best.as_ref().is_none_or(|best| choice.cost < best.cost) {
+                    best = Some(choice);
+                }
+            }
+        }
+        best
+    }
+
+    /// The best literal of each run of fixed bytes.
+    fn part(&self, index: usize, part: &Part) -> Vec<Choice> {
+        let mut choices = Vec::new();
+        let mut distance = Some(0);
+        let mut run: Vec<Masked> = Vec::new();
+        for element in part.elements.iter().map(Some).chain([None]) {
+            if let Some(Element::Byte(byte)) = element
+                && byte.is_fixed()
+            {
+                run.push(*byte);
+                continue;
+            }
+            let start: Option<usize> = distance;
+            choices.extend(self.run(index, start, &run));
+            let (least, most) = element.map_or((0, 0), Element::length);
+            distance = distance
+                .filter(|_| least == most)
+                .map(|distance| distance + run.len() + least);
+            run.clear();
+        }
+        choices
+    }
+
+    /// The best literal in a run of fixed bytes.
+    fn run(&self, part: usize, start: Option<usize>, run: &[Masked]) -> Option<Choice> {
+        let lane = Lane::of(run.len())?;
+        let bytes: Vec<u8> = run
+            .iter()
+            .take(MAX_LITERAL)
+            .map(|byte| byte.value)
+            .collect();
+        let width = lane.width();
+        // How often each window of the run stands in clean files, and in other guards.
+        let expected: Vec<(u64, f64)> = self
+            .frequencies
+            .windows(&bytes, width)
+            .into_iter()
+            .zip(bytes.windows(width))
+            .map(|(often, bytes)| {
+                let window = window(bytes);
+                let taken = self.taken.get(&window).copied().unwrap_or(0);
+                (window, often * f64::from(taken + 1))
+            })
+            .collect();
+        let mean = |windows: &[(u64, f64)]| {
+            let sum: f64 = windows.iter().map(|(_, often)| often).sum();
+            #[expect(clippy::cast_precision_loss, reason = "at most four windows")]
+            let count = windows.len() as f64;
+            sum / count
+        };
+        let (at, windows, found) = expected
+            .windows(lane.step())
+            .enumerate()
+            .map(|(at, windows)| (at, windows, mean(windows)))
+            .min_by(|left, right| left.2.total_cmp(&right.2))?;
+        let windows = windows.iter().map(|(window, _)| *window).collect();
+        Some(Choice {
+            part,
+            distance: start.map(|start| start + at),
+            cost: found
+                + LANE_COST
+                    .get(usize::from(lane as u8))
+                    .copied()
+                    .unwrap_or(0.0),
+            lane: ChosenLane::Search(lane, windows),
+        })
+    }
+}
+
+/// A window as an integer without case.
+pub(super) fn window(bytes: &[u8]) -> u64 {
+    let value = bytes
+        .iter()
+        .rev()
+        .fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
+    value | FOLD
+}
+
+/// Whether a condition on a count needs a match.
+fn wants_match(count: Option<(Operator, u32)>) -> bool {
+    match count {
+        None | Some((Operator::More, _)) => true,
+        Some((Operator::Equal, number)) => number > 0,
+        Some((Operator::Less, _)) => false,
+    }
+}
+
+fn cheaper(left: Option<Guards>, right: Option<Guards>) -> Option<Guards> {
+    let cost = |guards: &Guards| guards.iter().map(|(_, _, choice)| choice.cost).sum::<f64>();
+    match (left, right) {
+        (Some(left), Some(right)) if cost(&right) < cost(&left) => Some(right),
+        (Some(left), _) => Some(left),
+        (None, right) => right,
+    }
+}
+
+/// A pattern that may begin at few places only is tried there.
+fn anchor(pattern: &Pattern) -> Option<Choice> {
+    let fixed = matches!(
+        pattern.place.kind,
+        offset::ABSOLUTE
+            | offset::END_MINUS
+            | offset::ENTRY_PLUS
+            | offset::ENTRY_MINUS
+            | offset::LAST_SECTION
+            | offset::SECTION
+    );
+    if !fixed || pattern.place.shift > MAX_ANCHOR_SHIFT {
+        return None;
+    }
+    let first = pattern.parts.first()?;
+    let mut distance = 0;
+    let mut run: Vec<Masked> = Vec::new();
+    let mut chosen = None;
+    for element in &first.elements {
+        match element {
+            Element::Byte(byte) if byte.is_fixed() => run.push(*byte),
+            other => {
+                let (least, most) = other.length();
+                if least != most {
+                    break;
+                }
+                distance += run.len() + least;
+                run.clear();
+            }
+        }
+        if let [.., first, second, third, fourth] = run.as_slice() {
+            let window = [first.value, second.value, third.value, fourth.value];
+            let better = window.iter().any(|byte| *byte != 0);
+            if chosen.is_none() || better {
+                chosen = Some((distance + run.len() - 4, window));
+            }
+            if better {
+                break;
+            }
+        }
+    }
+    let tries = f64::from(pattern.place.shift + 1);
+    Some(match chosen {
+        Some((distance, window)) => Choice {
+            part: 0,
+            distance: Some(distance),
+            lane: ChosenLane::Anchor(Some(window)),
+            cost: ANCHOR_COST / 4.0 * tries,
+        },
+        None => Choice {
+            part: 0,
+            distance: Some(0),
+            lane: ChosenLane::Anchor(None),
+            cost: ANCHOR_COST * 4.0 * tries,
+        },
+    })
+}

@@ -1,0 +1,196 @@
+//! The tables of one target: filters, buckets, entries and anchors.
+
+use std::collections::BTreeMap;
+
+use scan::body_layout::{Lane, NO_TAG, filter_bits, filter_word, tag, window_hash};
+
+use super::compile::CompileError;
+use super::encode::Program;
+use super::guard::{Choice, ChosenLane};
+use super::model::Place;
+
+/// Bits of the filter for each window, at least.
+const FILTER_BITS: usize = 16;
+/// The largest filter is 2 MiB.
+const MAX_FILTER_LOG2: u32 = 18;
+/// Entries that share a bucket, on average, at most.
+const BUCKET: usize = 4;
+
+/// What is collected for one target.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tables {
+    lanes: [Vec<(u64, u32)>; 4],
+    anchors: BTreeMap<(Place, u32), Vec<(u32, u32)>>,
+    always: Vec<u32>,
+}
+
+/// Where an area lies and how many items it has.
+type Area = (usize, usize);
+
+impl Tables {
+    pub(super) fn is_empty(&self) -> bool {
+        self.lanes.iter().all(Vec::is_empty) && self.anchors.is_empty() && self.always.is_empty()
+    }
+
+    pub(super) fn always(&mut self, signature: u32) {
+        self.always.push(signature);
+    }
+
+    pub(super) fn guard(
+        &mut self,
+        number: u32,
+        choice: &Choice,
+        place: Place,
+    ) -> Result<(), CompileError> {
+        match &choice.lane {
+            ChosenLane::Search(lane, windows) => {
+                let Some(entries) = self.lanes.get_mut(usize::from(*lane as u8)) else {
+                    return Err(CompileError);
+                };
+                for (at, window) in (0..).zip(windows) {
+                    // A guard's number leaves two bits for the window's place in the literal.
+                    let packed = number
+                        .checked_mul(4)
+                        .and_then(|packed| packed.checked_add(at))
+                        .ok_or(CompileError)?;
+                    entries.push((window_hash(*window), packed));
+                }
+            }
+            ChosenLane::Anchor(bytes) => {
+                let tag = bytes.map_or(NO_TAG, |bytes| {
+                    tag(window_hash(u32::from_le_bytes(bytes).into()))
+                });
+                let distance =
+                    u32::try_from(choice.distance.unwrap_or(0)).map_err(|_| CompileError)?;
+                let packed = number.checked_mul(4).ok_or(CompileError)?;
+                self.anchors
+                    .entry((place, distance))
+                    .or_default()
+                    .push((tag, packed));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds all of another's.
+    pub(super) fn merge(&mut self, other: &Self) {
+        for (own, theirs) in self.lanes.iter_mut().zip(&other.lanes) {
+            own.extend(theirs);
+        }
+        for (place, entries) in &other.anchors {
+            self.anchors.entry(*place).or_default().extend(entries);
+        }
+        self.always.extend(&other.always);
+    }
+
+    /// Appends the tables to the section. Returns the row that says where they are.
+    pub(super) fn write(mut self, section: &mut Program) -> Result<Vec<u8>, CompileError> {
+        let mut areas: Vec<Area> = Vec::new();
+        for (lane, entries) in Lane::ALL.into_iter().zip(&mut self.lanes) {
+            entries.sort_unstable();
+            entries.dedup();
+            areas.extend(write_lane(lane, entries, section)?);
+        }
+        areas.extend(write_anchors(self.anchors, section)?);
+        self.always.sort_unstable();
+        align(section);
+        areas.push((section.0.len(), self.always.len()));
+        for place in self.always {
+            section.u32(place);
+        }
+        let mut row = Program::default();
+        for (at, count) in areas {
+            row.bytes(&(at as u64).to_le_bytes());
+            row.bytes(&(count as u64).to_le_bytes());
+        }
+        Ok(row.0)
+    }
+}
+
+fn align(section: &mut Program) {
+    let aligned = section.0.len().next_multiple_of(64);
+    section.0.resize(aligned, 0);
+}
+
+fn write_lane(
+    _lane: Lane,
+    entries: &[(u64, u32)],
+    section: &mut Program,
+) -> Result<[Area; 3], CompileError> {
+    align(section);
+    if entries.is_empty() {
+        return Ok([(section.0.len(), 0); 3]);
+    }
+    let words = (entries.len() * FILTER_BITS / 64)
+        .max(1)
+        .next_power_of_two();
+    let log2 = words.trailing_zeros().min(MAX_FILTER_LOG2);
+    let mut filter = vec![0_u64; 1 << log2];
+    for (hash, _) in entries {
+        if let Some(word) = filter.get_mut(filter_word(*hash, log2)) {
+            *word |= filter_bits(*hash);
+        }
+    }
+    let filter_at = section.0.len();
+    for word in &filter {
+        section.bytes(&word.to_le_bytes());
+    }
+    align(section);
+    let buckets_at = section.0.len();
+    let buckets = (entries.len() / BUCKET).max(1).next_power_of_two();
+    let bucket_log2 = buckets.trailing_zeros();
+    // Entries are in the order of their hashes, so in that of their buckets.
+    let mut next = 0;
+    for bucket in 0..=buckets {
+        while entries
+            .get(next)
+            .is_some_and(|(hash, _)| filter_word(*hash, bucket_log2) < bucket)
+        {
+            next += 1;
+        }
+        section.size(if bucket == buckets {
+            entries.len()
+        } else {
+            next
+        })?;
+    }
+    align(section);
+    let entries_at = section.0.len();
+    for (hash, packed) in entries {
+        section.u32(tag(*hash));
+        section.u32(*packed);
+    }
+    Ok([
+        (filter_at, filter.len()),
+        (buckets_at, buckets + 1),
+        (entries_at, entries.len()),
+    ])
+}
+
+fn write_anchors(
+    anchors: BTreeMap<(Place, u32), Vec<(u32, u32)>>,
+    section: &mut Program,
+) -> Result<[Area; 2], CompileError> {
+    align(section);
+    let anchors_at = section.0.len();
+    let count = anchors.len();
+    let mut all: Vec<(u32, u32)> = Vec::new();
+    for ((place, distance), mut entries) in anchors {
+        entries.sort_unstable();
+        section.bytes(&[place.kind, 0]);
+        section.bytes(&place.section.to_le_bytes());
+        section.u32(place.value);
+        section.u32(place.shift);
+        section.u32(distance);
+        section.size(all.len())?;
+        section.size(entries.len())?;
+        all.append(&mut entries);
+    }
+    align(section);
+    let entries_at = section.0.len();
+    for (tag, packed) in &all {
+        section.u32(*tag);
+        section.u32(*packed);
+    }
+    Ok([(anchors_at, count), (entries_at, all.len())])
+}

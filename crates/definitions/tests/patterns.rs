@@ -1,0 +1,136 @@
+//! Byte patterns from their text to the verdict.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at a broken expectation"
+)]
+
+mod setup;
+
+use setup::{open, scan, source};
+
+/// Whether a signature line (for any file) finds the bytes.
+fn finds(kind: &str, line: &str, bytes: &[u8]) -> bool {
+    let definitions = open(&[source(&format!("test.{kind}"), line)]);
+    let verdict = scan(&definitions, bytes);
+    assert!(verdict.limits.is_empty(), "{line}: {:?}", verdict.limits);
+    !verdict.matches.is_empty()
+}
+
+fn ndb(pattern: &str, bytes: &[u8]) -> bool {
+    finds("ndb", &format!("Test.Ndb:0:{pattern}"), bytes)
+}
+
+fn ldb(rest: &str, bytes: &[u8]) -> bool {
+    finds("ldb", &format!("Test.Ldb;Target:0;{rest}"), bytes)
+}
+
+fn hex(text: &str) -> String {
+    text.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn wildcards_gaps_and_alternatives_match_as_their_text_says() {
+    let cases: [(&str, &[u8], &[u8]); 12] = [
+        ("*:6162??64", b"..abcd", b"..abce"),
+        ("*:616263646?6667", b"abcdefg", b"abcdufg"),
+        ("*:61626364?56667", b"abcdefg", b"abcdffg"),
+        ("*:61626364*65666768", b"abcd....efgh", b"efgh....abcd"),
+        ("*:61626364{2}65666768", b"abcd..efgh", b"abcd...efgh"),
+        ("*:61626364{1-2}65666768", b"abcd..efgh", b"abcdefgh"),
+        ("*:61626364{-2}65666768", b"abcdefgh", b"abcd...efgh"),
+        ("*:61626364{2-}65666768", b"abcd.....efgh", b"abcd.efgh"),
+        ("*:61626364(65|66)67", b"abcdfg", b"abcdgg"),
+        ("*:61626364!(65|66)67", b"abcdgg", b"abcdfg"),
+        ("*:61626364(6565|66|)6768", b"abcdeegh", b"abcdegh"),
+        ("*:61[1-2]62636465", b"a..bcde", b"a...bcde"),
+    ];
+    for (pattern, good, bad) in cases {
+        assert!(ndb(pattern, good), "{pattern} finds {good:?}");
+        assert!(!ndb(pattern, bad), "{pattern} does not find {bad:?}");
+    }
+}
+
+#[test]
+fn offsets_bind_a_pattern_to_its_place() {
+    let cases: [(&str, &[u8], &[u8]); 4] = [
+        ("2:61626364", b"..abcd", b"...abcd"),
+        ("1,2:61626364", b"...abcd", b"....abcd"),
+        ("EOF-4:61626364", b"..abcd", b"..abcd."),
+        ("0:61626364*65666768", b"abcd efgh", b" abcd efgh"),
+    ];
+    for (pattern, good, bad) in cases {
+        assert!(ndb(pattern, good), "{pattern} finds {good:?}");
+        assert!(!ndb(pattern, bad), "{pattern} does not find {bad:?}");
+    }
+}
+
+#[test]
+fn modifiers_change_what_letters_match() {
+    let text = hex("Needles");
+    let wide: Vec<u8> = b"Needles".iter().flat_map(|byte| [*byte, 0]).collect();
+    assert!(ldb(&format!("0;{text}::i"), b"a nEEDLES b"));
+    assert!(!ldb(&format!("0;{text}"), b"a nEEDLES b"));
+    assert!(ldb(&format!("0;{text}::w"), &wide));
+    assert!(!ldb(&format!("0;{text}::w"), b"a Needles b"));
+    assert!(ldb(&format!("0;{text}::wa"), b"a Needles b"));
+    assert!(ldb(&format!("0;{text}::f"), b"a Needles b"));
+    assert!(!ldb(&format!("0;{text}::f"), b"a xNeedles b"));
+    assert!(!ldb(&format!("0;{text}::f"), b"a Needlesx b"));
+}
+
+#[test]
+fn logic_counts_and_splits_as_clamav_does() {
+    let subs = format!("{};{};{}", hex("alpha"), hex("beta"), hex("gamma"));
+    let cases: [(&str, &[u8], bool); 12] = [
+        ("0&1&2", b"gamma beta alpha", true),
+        ("0&1&2", b"gamma beta", false),
+        ("(0|1)&2", b"gamma beta", true),
+        // Outside of parentheses the first operator binds last, inside of them the last does.
+        ("0&1|2", b"gamma", false),
+        ("(0&1|2)", b"gamma", true),
+        ("0>1&1&2", b"gamma beta alpha", false),
+        ("0>1&1&2", b"gamma beta alpha alpha", true),
+        ("0=2&1&2", b"gamma beta alpha alpha alpha", false),
+        ("(0|1|2)>2", b"gamma alpha", false),
+        ("(0|1|2)>2", b"gamma gamma alpha", true),
+        ("(0|1|2)>2,2", b"gamma gamma gamma", false),
+        ("(0&1)&2=0", b"beta alpha", true),
+    ];
+    for (logic, bytes, expected) in cases {
+        let found = ldb(&format!("{logic};{subs}"), bytes);
+        assert_eq!(found, expected, "{logic} in {}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn expressions_run_behind_their_trigger() {
+    let trigger = hex("trigger");
+    let line = format!("0&1;{trigger};0/needle[0-9]+\\/x/i");
+    assert!(ldb(&line, b"trigger NEEDLE42/x"));
+    assert!(!ldb(&line, b"NEEDLE42/x"));
+    assert!(!ldb(&line, b"trigger NEEDLE/x"));
+    let global = format!("0&1>1;{trigger};0/need.e/g");
+    assert!(ldb(&global, b"trigger needle nee needle"));
+    assert!(!ldb(&global, b"trigger needle"));
+}
+
+#[test]
+fn an_expression_that_never_ends_is_given_up() {
+    let line = format!("0&1;{};0/(a+)+$/", hex("trigger"));
+    let bytes = [b"trigger ".as_slice(), &[b'a'; 4000], b"b"].concat();
+    assert!(!ldb(&line, &bytes));
+}
+
+#[test]
+fn numbers_near_a_match_are_compared() {
+    let line = |comparison: &str| format!("0&1;{};0({comparison})", hex("size="));
+    assert!(ldb(&line(">>5#db2#>41,<43"), b" size=42"));
+    assert!(!ldb(&line(">>5#db2#>42"), b" size=42"));
+    assert!(ldb(&line(">>5#il2#=0x3234"), b" size=42"));
+    assert!(ldb(&line(">>5#ib2#=0x3432"), b" size=42"));
+    assert!(ldb(&line(">>5#hb4#=0x12ab"), b" size=12ab"));
+}

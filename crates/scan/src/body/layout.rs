@@ -1,0 +1,254 @@
+//! The numbers of the body pattern sections, shared by their reader and the compiler. What they
+//! mean is described in `docs/definitions-format.md`; all integers are little-endian.
+
+/// The version of both sections, their first four bytes.
+pub const BODY_VERSION: u32 = 1;
+/// Rows of the table of targets: one for each number of [`crate::Target`].
+pub const TARGETS: usize = 15;
+/// Bytes before the table of targets.
+pub const HEADER_BYTES: usize = 16;
+/// Bytes of one row of the table of targets.
+pub const TARGET_BYTES: usize = 256;
+/// Bytes of one lane inside a row.
+pub const LANE_BYTES: usize = 48;
+/// Where the lanes end inside a row, and the anchors begin.
+pub const ANCHORS_AT: usize = LANE_BYTES * Lane::ALL.len();
+/// Bytes of one guard: signature, part, distance, pattern.
+pub const GUARD_BYTES: usize = 16;
+/// Bytes of one entry of a lane or an anchor: tag and guard.
+pub const ENTRY_BYTES: usize = 8;
+/// Bytes of one anchor.
+pub const ANCHOR_BYTES: usize = 24;
+/// A guard's distance when it is not known where its part begins.
+pub const UNKNOWN_DISTANCE: u32 = u32::MAX;
+/// An anchor with fewer fixed bytes than a window has this tag in its entries.
+pub const NO_TAG: u32 = u32::MAX;
+const NO_TAG_BIT: u32 = 1 << 31;
+/// Parts of one pattern.
+pub const MAX_PARTS: usize = 1024;
+/// Subsignatures of one logical signature, as ClamAV has it.
+pub const MAX_SUBSIGNATURES: usize = 64;
+/// Nodes of one logical expression.
+pub const MAX_LOGIC_NODES: usize = 1024;
+/// Expressions inside each other.
+pub const MAX_LOGIC_DEPTH: usize = 256;
+
+/// A way to look for windows: how many bytes are looked at, at which positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Lane {
+    /// Eight bytes at each fourth position: literals of 11 bytes and more.
+    Long = 0,
+    /// Four bytes at each fourth position: literals of 7 to 10 bytes.
+    Middle = 1,
+    /// Four bytes at each position: literals of 4 to 6 bytes.
+    Short = 2,
+    /// Two bytes at each position: literals of 2 and 3 bytes.
+    Tiny = 3,
+}
+
+impl Lane {
+    /// All of them; each stands at its number.
+    pub const ALL: [Self; 4] = [Self::Long, Self::Middle, Self::Short, Self::Tiny];
+
+    /// Bytes of a window.
+    #[must_use]
+    pub const fn width(self) -> usize {
+        match self {
+            Self::Long => 8,
+            Self::Middle | Self::Short => 4,
+            Self::Tiny => 2,
+        }
+    }
+
+    /// Positions from one window to the next.
+    #[must_use]
+    pub const fn step(self) -> usize {
+        match self {
+            Self::Long | Self::Middle => 4,
+            Self::Short | Self::Tiny => 1,
+        }
+    }
+
+    /// The shortest literal that always holds a window.
+    #[must_use]
+    pub const fn literal(self) -> usize {
+        self.width() + self.step() - 1
+    }
+
+    /// The lane for a literal, if it is long enough for one.
+    #[must_use]
+    pub const fn of(literal: usize) -> Option<Self> {
+        match literal {
+            0 | 1 => None,
+            2 | 3 => Some(Self::Tiny),
+            4..=6 => Some(Self::Short),
+            7..=10 => Some(Self::Middle),
+            _ => Some(Self::Long),
+        }
+    }
+}
+
+/// What is looked for is compared without regard to this bit of each byte, so that one filter
+/// serves patterns with and without regard to case.
+pub const FOLD: u64 = 0x2020_2020_2020_2020;
+const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+
+/// The hash of a window of up to eight bytes, taken as a little-endian integer.
+#[must_use]
+#[inline]
+pub const fn window_hash(window: u64) -> u64 {
+    let mixed = (window | FOLD).wrapping_mul(MULTIPLIER);
+    (mixed ^ (mixed >> 29)).wrapping_mul(MULTIPLIER)
+}
+
+/// The window's two bits in its word of the filter.
+#[must_use]
+#[inline]
+pub const fn filter_bits(hash: u64) -> u64 {
+    (1 << (hash & 63)) | (1 << ((hash >> 6) & 63))
+}
+
+/// The window's word of a filter with `1 << log2` words.
+#[must_use]
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "files are smaller than memory"
+)]
+pub const fn filter_word(hash: u64, log2: u32) -> usize {
+    if log2 == 0 {
+        0
+    } else {
+        (hash >> (64 - log2)) as usize
+    }
+}
+
+/// The window's tag in its bucket.
+#[must_use]
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a tag is some bits of the hash"
+)]
+pub const fn tag(hash: u64) -> u32 {
+    (hash >> 8) as u32 & !NO_TAG_BIT
+}
+
+/// Where a pattern may begin.
+pub mod offset {
+    pub const ANY: u8 = 0;
+    pub const ABSOLUTE: u8 = 1;
+    pub const END_MINUS: u8 = 2;
+    pub const ENTRY_PLUS: u8 = 3;
+    pub const ENTRY_MINUS: u8 = 4;
+    pub const LAST_SECTION: u8 = 5;
+    pub const SECTION: u8 = 6;
+    pub const VERSION_INFO: u8 = 7;
+    /// The pattern belongs to a group that macros ask for; its matches count for no signature.
+    pub const GROUP: u8 = 8;
+    pub const WHOLE_SECTION: u8 = 9;
+}
+
+/// Conditions of a signature.
+pub mod condition {
+    pub const FILE_SIZE: u8 = 1;
+    pub const ENTRY_POINT: u8 = 2;
+    pub const SECTIONS: u8 = 4;
+    pub const CONTAINER: u8 = 8;
+    pub const INTERMEDIATES: u8 = 16;
+}
+
+/// Nodes of a logical expression, in preorder.
+pub mod logic {
+    pub const LEAF: u8 = 0;
+    pub const LEAF_COUNT: u8 = 1;
+    pub const AND: u8 = 2;
+    pub const OR: u8 = 3;
+    pub const AND_COUNT: u8 = 4;
+    pub const OR_COUNT: u8 = 5;
+
+    pub const EQUAL: u8 = 0;
+    pub const LESS: u8 = 1;
+    pub const MORE: u8 = 2;
+}
+
+/// Kinds of subsignatures.
+pub mod subsignature {
+    pub const PATTERNS: u8 = 0;
+    pub const EXPRESSION: u8 = 1;
+    pub const COMPARISON: u8 = 2;
+    pub const MACRO: u8 = 3;
+}
+
+/// What stands before or behind a part.
+pub mod marker {
+    pub const BOUNDARY_LEFT: u16 = 1;
+    pub const BOUNDARY_RIGHT: u16 = 2;
+    pub const BOUNDARY_RIGHT_NOT: u16 = 4;
+    pub const LINE_LEFT: u16 = 8;
+    pub const LINE_RIGHT: u16 = 16;
+    pub const LINE_RIGHT_NOT: u16 = 32;
+    pub const WORD_LEFT: u16 = 64;
+    pub const WORD_RIGHT: u16 = 128;
+    pub const WORD_RIGHT_NOT: u16 = 256;
+    /// Characters take two bytes.
+    pub const WIDE: u16 = 512;
+    pub const CHARACTER_LEFT: u16 = 1024;
+    pub const CHARACTER_RIGHT: u16 = 2048;
+}
+
+/// Steps of a part's program.
+pub mod step {
+    /// A number of bytes, then these bytes.
+    pub const BYTES: u8 = 0;
+    /// The same in lower case; the file's letters may have either.
+    pub const LETTERS: u8 = 1;
+    /// A number of bytes that may be anything.
+    pub const SKIP: u8 = 2;
+    /// A number of bytes, then a value and a mask for each.
+    pub const MASKED: u8 = 3;
+    /// One of some strings: a number of them, for each a number of bytes, then values and masks.
+    pub const ALTERNATIVES: u8 = 4;
+    /// Anything as long as one of the strings, but none of them.
+    pub const NONE_OF: u8 = 5;
+    /// A character that bounds words; then 1 if it must be none.
+    pub const BOUNDARY: u8 = 6;
+    /// The end of a line; then 1 if it must be none.
+    pub const LINE: u8 = 7;
+    /// A character that is no letter or digit; then 1 if it must be one.
+    pub const WORD: u8 = 8;
+}
+
+/// How the matches of a part are looked for.
+pub mod hint {
+    pub const NONE: u8 = 0;
+    /// Bytes as they stand.
+    pub const BYTES: u8 = 1;
+    /// One letter in either case.
+    pub const LETTER: u8 = 2;
+}
+
+/// Flags of a Perl-compatible expression.
+pub mod expression {
+    pub const GLOBAL: u16 = 1;
+    pub const ROLLING: u16 = 2;
+    pub const ENCOMPASS: u16 = 4;
+    pub const CASELESS: u16 = 8;
+    pub const DOT_ALL: u16 = 16;
+    pub const MULTI_LINE: u16 = 32;
+    pub const EXTENDED: u16 = 64;
+    pub const ANCHORED: u16 = 128;
+    pub const END_ONLY: u16 = 256;
+    pub const UNGREEDY: u16 = 512;
+}
+
+/// Flags of a byte comparison.
+pub mod comparison {
+    pub const HEXADECIMAL: u8 = 1;
+    pub const DECIMAL: u8 = 2;
+    pub const BINARY: u8 = 4;
+    pub const AUTOMATIC: u8 = 8;
+    pub const LITTLE_ENDIAN: u8 = 16;
+    pub const EXACT: u8 = 32;
+}

@@ -1,0 +1,39 @@
+//! What matching remembers of one file. It grows with what the file holds, not with the number of
+//! signatures, and is used again for the next file.
+
+use std::collections::HashSet;
+
+/// Signatures that are remembered from one file to the next at most.
+const KEPT: usize = 1 << 12;
+
+/// The signatures whose guard was found.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    armed: Vec<u32>,
+    places: HashSet<u32>,
+}
+
+impl State {
+    pub(super) fn clear(&mut self) {
+        self.armed.clear();
+        self.places.clear();
+        self.armed.shrink_to(KEPT);
+        self.places.shrink_to(KEPT);
+    }
+
+    pub(super) fn is_armed(&self, signature: usize) -> bool {
+        u32::try_from(signature).is_ok_and(|at| self.places.contains(&at))
+    }
+
+    pub(super) fn arm(&mut self, signature: usize) {
+        if let Ok(at) = u32::try_from(signature)
+            && self.places.insert(at)
+        {
+            self.armed.push(at);
+        }
+    }
+
+    pub(crate) fn armed(&self) -> &[u32] {
+        &self.armed
+    }
+}

@@ -1,0 +1,257 @@
+//! The hot part of the patterns: for each target, filters and tables that say at which positions
+//! of a file which guard may stand.
+
+use super::layout::{
+    ANCHOR_BYTES, ANCHORS_AT, ENTRY_BYTES, GUARD_BYTES, LANE_BYTES, Lane, NO_TAG, TARGET_BYTES,
+    filter_bits, filter_word, tag, window_hash,
+};
+use super::place::Place;
+use crate::definitions::bytes::{slice, u16_at, u32_at, u64_at};
+
+/// What stands at a position if the guard does.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Guard {
+    /// Places of programs; a part or pattern of 0 is none.
+    pub(super) signature: usize,
+    pub(super) part: usize,
+    pub(super) distance: u32,
+    pub(super) pattern: usize,
+}
+
+/// A window that is in a table: the number of its guard, and how far behind the beginning of the
+/// guard's literal it stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Entry {
+    pub(super) guard: u32,
+    pub(super) window: u32,
+}
+
+/// One target's row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Row<'d> {
+    section: &'d [u8],
+    row: &'d [u8],
+}
+
+impl<'d> Row<'d> {
+    pub(super) fn read(section: &'d [u8], at: usize) -> Option<Self> {
+        Some(Self {
+            section,
+            row: slice(section, at, TARGET_BYTES)?,
+        })
+    }
+
+    fn area(&self, at: usize, bytes: usize) -> Option<&'d [u8]> {
+        let from = usize::try_from(u64_at(self.row, at)?).ok()?;
+        let count = usize::try_from(u64_at(self.row, at + 8)?).ok()?;
+        slice(self.section, from, count.checked_mul(bytes)?)
+    }
+
+    pub(super) fn lane(&self, lane: Lane) -> Option<Table<'d>> {
+        let at = LANE_BYTES * usize::from(lane as u8);
+        let (filter, rest) = self.area(at, 8)?.as_chunks::<8>();
+        let (buckets, more) = self.area(at + 16, 4)?.as_chunks::<4>();
+        let entries = self.area(at + 32, ENTRY_BYTES)?;
+        let sound = rest.is_empty()
+            && more.is_empty()
+            && (filter.is_empty() || filter.len().is_power_of_two())
+            && (buckets.len() < 2 || (buckets.len() - 1).is_power_of_two());
+        sound.then_some(Table {
+            filter,
+            buckets,
+            entries,
+        })
+    }
+
+    pub(super) fn anchors(&self) -> &'d [u8] {
+        self.area(ANCHORS_AT, ANCHOR_BYTES).unwrap_or_default()
+    }
+
+    pub(super) fn anchor_entries(&self) -> &'d [u8] {
+        self.area(ANCHORS_AT + 16, ENTRY_BYTES).unwrap_or_default()
+    }
+
+    /// Places of signatures that are tried on each file.
+    pub(super) fn always(&self) -> &'d [u8] {
+        self.area(ANCHORS_AT + 32, 4).unwrap_or_default()
+    }
+}
+
+/// The filter and the table of one lane.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Table<'d> {
+    filter: &'d [[u8; 8]],
+    buckets: &'d [[u8; 4]],
+    entries: &'d [u8],
+}
+
+impl<'d> Table<'d> {
+    pub(super) const fn is_empty(&self) -> bool {
+        self.filter.is_empty()
+    }
+
+    /// Calls `each` with position and hash of each window that passes the filter, until it fails.
+    pub(super) fn windows<E>(
+        &self,
+        lane: Lane,
+        file: &[u8],
+        each: &mut impl FnMut(usize, u64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        match lane {
+            Lane::Long => {
+                let mut low = None;
+                self.sampled(file, each, |word| {
+                    let high = u64::from(word);
+                    let window = low.map(|low: u64| low | high << 32);
+                    low = Some(high);
+                    window
+                })
+            }
+            Lane::Middle => self.sampled(file, each, |word| Some(word.into())),
+            Lane::Short => self.rolling::<4, E>(file, each),
+            Lane::Tiny => self.rolling::<2, E>(file, each),
+        }
+    }
+
+    /// Windows that begin at each fourth position; `window` is given the next four bytes, and
+    /// says what window ends with them.
+    #[inline]
+    fn sampled<E>(
+        &self,
+        file: &[u8],
+        each: &mut impl FnMut(usize, u64) -> Result<(), E>,
+        mut window: impl FnMut(u32) -> Option<u64>,
+    ) -> Result<(), E> {
+        let log2 = self.filter.len().trailing_zeros();
+        let (words, _) = file.as_chunks::<4>();
+        for (index, word) in words.iter().enumerate() {
+            let Some(window) = window(u32::from_le_bytes(*word)) else {
+                continue;
+            };
+            let hash = window_hash(window);
+            if self.may_hold(hash, log2) {
+                each(index * 4, hash)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn rolling<const WIDTH: usize, E>(
+        &self,
+        file: &[u8],
+        each: &mut impl FnMut(usize, u64) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let log2 = self.filter.len().trailing_zeros();
+        let mut window = 0;
+        for (index, byte) in file.iter().enumerate() {
+            window = window >> 8 | u64::from(*byte) << (8 * (WIDTH - 1));
+            let hash = window_hash(window);
+            if self.may_hold(hash, log2) && index + 1 >= WIDTH {
+                each(index + 1 - WIDTH, hash)?;
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn may_hold(&self, hash: u64, log2: u32) -> bool {
+        let bits = filter_bits(hash);
+        self.filter
+            .get(filter_word(hash, log2))
+            .is_some_and(|word| u64::from_le_bytes(*word) & bits == bits)
+    }
+
+    /// The entries for a window.
+    pub(super) fn entries(&self, hash: u64) -> impl Iterator<Item = Entry> + 'd {
+        let wanted = tag(hash);
+        self.bucket(hash)
+            .unwrap_or_default()
+            .chunks_exact(ENTRY_BYTES)
+            .filter(move |entry| u32_at(entry, 0) == Some(wanted))
+            .filter_map(entry)
+    }
+
+    fn bucket(&self, hash: u64) -> Option<&'d [u8]> {
+        let log2 = self.buckets.len().checked_sub(1)?.trailing_zeros();
+        let bucket = filter_word(hash, log2);
+        let from = usize::try_from(u32::from_le_bytes(*self.buckets.get(bucket)?)).ok()?;
+        let to = usize::try_from(u32::from_le_bytes(*self.buckets.get(bucket + 1)?)).ok()?;
+        self.entries
+            .get(from.checked_mul(ENTRY_BYTES)?..to.checked_mul(ENTRY_BYTES)?)
+    }
+}
+
+fn entry(entry: &[u8]) -> Option<Entry> {
+    let packed = u32_at(entry, 4)?;
+    Some(Entry {
+        guard: packed >> 2,
+        window: packed & 3,
+    })
+}
+
+/// A place that guards are looked for at without a search.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Anchor<'d> {
+    pub(super) place: Place,
+    pub(super) distance: usize,
+    entries: &'d [u8],
+}
+
+impl<'d> Anchor<'d> {
+    pub(super) fn read(anchor: &[u8], entries: &'d [u8]) -> Option<Self> {
+        let first = usize::try_from(u32_at(anchor, 16)?).ok()?;
+        let count = usize::try_from(u32_at(anchor, 20)?).ok()?;
+        Some(Self {
+            place: Place {
+                kind: *anchor.first()?,
+                section: u16_at(anchor, 2)?,
+                value: u32_at(anchor, 4)?,
+                shift: u32_at(anchor, 8)?,
+            },
+            distance: usize::try_from(u32_at(anchor, 12)?).ok()?,
+            entries: slice(
+                entries,
+                first.checked_mul(ENTRY_BYTES)?,
+                count.checked_mul(ENTRY_BYTES)?,
+            )?,
+        })
+    }
+
+    /// The guards for the four bytes at its distance; `None` where the file has fewer.
+    pub(super) fn guards(&self, window: Option<[u8; 4]>) -> impl Iterator<Item = u32> + 'd {
+        let wanted = window.map(|window| tag(window_hash(u32::from_le_bytes(window).into())));
+        let entries = self.entries;
+        let with = wanted
+            .into_iter()
+            .flat_map(move |wanted| tagged(entries, wanted));
+        with.chain(tagged(entries, NO_TAG))
+    }
+}
+
+/// The guards with a tag, of entries in the order of their tags.
+fn tagged(entries: &[u8], wanted: u32) -> impl Iterator<Item = u32> + '_ {
+    let (entries, _) = entries.as_chunks::<ENTRY_BYTES>();
+    let have = |entry: &[u8; ENTRY_BYTES]| u32_at(entry, 0).unwrap_or(0);
+    let first = entries.partition_point(|entry| have(entry) < wanted);
+    entries
+        .get(first..)
+        .unwrap_or_default()
+        .iter()
+        .take_while(move |entry| have(entry) == wanted)
+        .filter_map(|bytes| entry(bytes).map(|entry| entry.guard))
+}
+
+impl Guard {
+    pub(super) fn read(guards: &[u8], number: u32) -> Option<Self> {
+        let at = usize::try_from(number).ok()?.checked_mul(GUARD_BYTES)?;
+        let guard = slice(guards, at, GUARD_BYTES)?;
+        let place = |at| usize::try_from(u32_at(guard, at)?).ok();
+        Some(Self {
+            signature: place(0)?,
+            part: place(4)?,
+            distance: u32_at(guard, 8)?,
+            pattern: place(12)?,
+        })
+    }
+}

@@ -1,0 +1,24 @@
+//! Byte patterns against one sequence of bytes.
+
+use model::Limit;
+
+use super::Run;
+use crate::body::Budget;
+use crate::facts::{Context, Facts};
+
+impl Run<'_, '_> {
+    pub(super) fn match_patterns(&mut self, bytes: &[u8], facts: &Facts, found: &mut Vec<u32>) {
+        let Some(patterns) = self.patterns else {
+            return;
+        };
+        let context = Context {
+            containers: &self.containers,
+        };
+        let mut budget = Budget::for_bytes(bytes.len());
+        let done = patterns.scan(bytes, facts, context, self.state, found, &mut budget);
+        if done.is_err() {
+            // Work stands for time, so that the same file always ends at the same place.
+            self.hit(Limit::Time);
+        }
+    }
+}
