@@ -27,6 +27,7 @@ pub mod yara;
 
 pub use body::expression::{ExpressionError, compile as compile_expression};
 pub use body::layout as body_layout;
+pub use body::match_patterns;
 pub use definitions::file::{DefinitionsFile, VerifyMode};
 pub use definitions::layout;
 pub use definitions::pages::Section;

@@ -16,6 +16,8 @@ const LEVEL_0: f64 = 2.0;
 #[derive(Debug, Clone)]
 pub struct Frequencies {
     rows: Vec<u32>,
+    /// How often each pair of bytes begins four bytes of the table.
+    pairs: Vec<f64>,
 }
 
 static SHIPPED: LazyLock<Frequencies> = LazyLock::new(|| Frequencies::read(TABLE));
@@ -31,9 +33,27 @@ impl Frequencies {
     #[must_use]
     pub fn read(table: &[u8]) -> Self {
         let (rows, _) = table.as_chunks::<4>();
-        Self {
-            rows: rows.iter().map(|row| u32::from_le_bytes(*row)).collect(),
+        let rows: Vec<u32> = rows.iter().map(|row| u32::from_le_bytes(*row)).collect();
+        let mut pairs = vec![0.0; 1 << 14];
+        for row in &rows {
+            let pair = usize::try_from(row >> 18).unwrap_or(0);
+            if let Some(sum) = pairs.get_mut(pair) {
+                *sum += LEVEL_0 * f64::from(1_u32 << (row & 15));
+            }
         }
+        Self { rows, pairs }
+    }
+
+    /// How often two bytes stand in a mebibyte of clean files before two that make them frequent.
+    #[must_use]
+    pub fn pair(&self, bytes: [u8; 2]) -> f64 {
+        let [first, second] = bytes;
+        let pair = pack([first, second, 0, 0]) >> 14;
+        usize::try_from(pair)
+            .ok()
+            .and_then(|pair| self.pairs.get(pair))
+            .copied()
+            .unwrap_or(0.0)
     }
 
     /// Writes a table: the most frequent of what was counted over so many mebibytes.

@@ -13,8 +13,18 @@ const MAX_ANCHOR_SHIFT: u32 = 64;
 /// What a lane costs for each of its guards beyond what it finds: the rarer lanes make the whole
 /// file be read once more.
 const LANE_COST: [f64; 4] = [0.0, 0.2, 2.0, 2000.0];
+/// What looking up one more pair of bytes costs, against a candidate.
+const PAIR_COST: f64 = 0.01;
 /// What trying a place costs, measured in candidates in a mebibyte.
 const ANCHOR_COST: f64 = 0.05;
+/// What a place costs at which all files of a type hold the same.
+const COMMON_ANCHOR_COST: f64 = 100.0;
+/// What a place costs at which fewer than four bytes are compared.
+const SHORT_ANCHOR_COST: f64 = 0.5;
+/// The beginning of a file, in bytes.
+const FILE_START: u32 = 64;
+/// What many files begin with.
+const MAGICS: [&[u8]; 6] = [b"MZ", b"\x7fE", b"PK", b"\xd0\xcf", b"%P", b"<h"];
 /// The longest literal that windows are chosen from.
 const MAX_LITERAL: usize = 512;
 
@@ -147,10 +157,7 @@ impl<'f> Chooser<'f> {
     }
 
     fn pattern(&self, pattern: &Pattern) -> Option<Choice> {
-        let mut best = anchor(pattern);
-        if best.as_ref().is_some_and(|best| best.cost <= ANCHOR_COST) {
-            return best;
-        }
+        let mut best = anchor(pattern, self.frequencies);
         for (index, part) in pattern.parts.iter().enumerate() {
             for choice in self.part(index, part) {
                 if best.as_ref().is_none_or(|best| choice.cost < best.cost) {
@@ -202,7 +209,14 @@ impl<'f> Chooser<'f> {
             .map(|(often, bytes)| {
                 let window = window(bytes);
                 let taken = self.taken.get(&window).copied().unwrap_or(0);
-                (window, often * f64::from(taken + 1))
+                let pair = if lane.step() == 1 {
+                    bytes
+                        .first_chunk::<2>()
+                        .map_or(0.0, |pair| self.frequencies.pair(*pair))
+                } else {
+                    0.0
+                };
+                (window, often * f64::from(taken + 1) + pair * PAIR_COST)
             })
             .collect();
         let mean = |windows: &[(u64, f64)]| {
@@ -258,7 +272,7 @@ fn cheaper(left: Option<Guards>, right: Option<Guards>) -> Option<Guards> {
 }
 
 /// A pattern that may begin at few places only is tried there.
-fn anchor(pattern: &Pattern) -> Option<Choice> {
+fn anchor(pattern: &Pattern, frequencies: &Frequencies) -> Option<Choice> {
     let fixed = matches!(
         pattern.place.kind,
         offset::ABSOLUTE
@@ -299,18 +313,47 @@ fn anchor(pattern: &Pattern) -> Option<Choice> {
         }
     }
     let tries = f64::from(pattern.place.shift + 1);
+    // What stands at the very beginning stands in each file of a type.
+    let first: Vec<u8> = first
+        .elements
+        .iter()
+        .map_while(fixed_value)
+        .take(2)
+        .collect();
+    let start = pattern.place.kind == offset::ABSOLUTE
+        && pattern.place.value < FILE_START
+        && MAGICS.iter().any(|magic| first == *magic);
     Some(match chosen {
         Some((distance, window)) => Choice {
             part: 0,
             distance: Some(distance),
             lane: ChosenLane::Anchor(Some(window)),
-            cost: ANCHOR_COST / 4.0 * tries,
+            cost: if start {
+                COMMON_ANCHOR_COST
+            } else {
+                ANCHOR_COST * tries * frequencies.quad(window).min(100.0)
+            },
         },
         None => Choice {
             part: 0,
             distance: Some(0),
             lane: ChosenLane::Anchor(None),
-            cost: ANCHOR_COST * 4.0 * tries,
+            cost: if start {
+                COMMON_ANCHOR_COST
+            } else {
+                SHORT_ANCHOR_COST * tries
+            },
         },
     })
+}
+
+fn fixed_value(element: &Element) -> Option<u8> {
+    match element {
+        Element::Byte(byte) if byte.mask == 0xff => Some(byte.value),
+        Element::Byte(_)
+        | Element::Alternatives { .. }
+        | Element::Boundary { .. }
+        | Element::Line { .. }
+        | Element::Word { .. } => None,
+    }
 }

@@ -1,14 +1,16 @@
 //! The tables of one target: filters, buckets, entries and anchors.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use scan::body_layout::{Lane, NO_TAG, filter_bits, filter_word, tag, window_hash};
+use scan::body_layout::{Lane, NO_TAG, PAIR_WORDS, filter_bits, filter_word, tag, window_hash};
 
 use super::compile::CompileError;
 use super::encode::Program;
 use super::guard::{Choice, ChosenLane};
 use super::model::Place;
 
+/// The bit that tells upper from lower case.
+const CASE: u8 = 0x20;
 /// Bits of the filter for each window, at least.
 const FILTER_BITS: usize = 16;
 /// The largest filter is 2 MiB.
@@ -20,6 +22,8 @@ const BUCKET: usize = 4;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tables {
     lanes: [Vec<(u64, u32)>; 4],
+    /// What the windows of the lanes that look at each position begin with, without case.
+    starts: BTreeSet<[u8; 2]>,
     anchors: BTreeMap<(Place, u32), Vec<(u32, u32)>>,
     always: Vec<u32>,
 }
@@ -47,6 +51,12 @@ impl Tables {
                 let Some(entries) = self.lanes.get_mut(usize::from(*lane as u8)) else {
                     return Err(CompileError);
                 };
+                if lane.step() == 1 {
+                    let starts = windows
+                        .iter()
+                        .filter_map(|window| window.to_le_bytes().first_chunk::<2>().copied());
+                    self.starts.extend(starts);
+                }
                 for (at, window) in (0..).zip(windows) {
                     // A guard's number leaves two bits for the window's place in the literal.
                     let packed = number
@@ -80,16 +90,42 @@ impl Tables {
         for (place, entries) in &other.anchors {
             self.anchors.entry(*place).or_default().extend(entries);
         }
+        self.starts.extend(&other.starts);
         self.always.extend(&other.always);
+    }
+
+    /// A bit for each pair of bytes that is a start in any case.
+    fn pairs(&self) -> Vec<u64> {
+        if self.starts.is_empty() {
+            return Vec::new();
+        }
+        let mut words = vec![0_u64; PAIR_WORDS];
+        for [first, second] in &self.starts {
+            for low in [*first, *first & !CASE] {
+                for high in [*second, *second & !CASE] {
+                    let pair = usize::from(u16::from_le_bytes([low, high]));
+                    if let Some(word) = words.get_mut(pair / 64) {
+                        *word |= 1 << (pair % 64);
+                    }
+                }
+            }
+        }
+        words
     }
 
     /// Appends the tables to the section. Returns the row that says where they are.
     pub(super) fn write(mut self, section: &mut Program) -> Result<Vec<u8>, CompileError> {
         let mut areas: Vec<Area> = Vec::new();
+        let pairs = self.pairs();
         for (lane, entries) in Lane::ALL.into_iter().zip(&mut self.lanes) {
             entries.sort_unstable();
             entries.dedup();
-            areas.extend(write_lane(lane, entries, section)?);
+            let filter = match lane {
+                Lane::Long | Lane::Middle => hash_filter(entries),
+                Lane::Short => pairs.clone(),
+                Lane::Tiny => Vec::new(),
+            };
+            areas.extend(write_lane(&filter, entries, section)?);
         }
         areas.extend(write_anchors(self.anchors, section)?);
         self.always.sort_unstable();
@@ -112,17 +148,13 @@ fn align(section: &mut Program) {
     section.0.resize(aligned, 0);
 }
 
-fn write_lane(
-    _lane: Lane,
-    entries: &[(u64, u32)],
-    section: &mut Program,
-) -> Result<[Area; 3], CompileError> {
-    align(section);
+/// The filter of the lanes that look at some positions.
+fn hash_filter(entries: &[(u64, u32)]) -> Vec<u64> {
     if entries.is_empty() {
-        return Ok([(section.0.len(), 0); 3]);
+        return Vec::new();
     }
     let words = (entries.len() * FILTER_BITS / 64)
-        .max(1)
+        .max(2)
         .next_power_of_two();
     let log2 = words.trailing_zeros().min(MAX_FILTER_LOG2);
     let mut filter = vec![0_u64; 1 << log2];
@@ -131,9 +163,21 @@ fn write_lane(
             *word |= filter_bits(*hash);
         }
     }
+    filter
+}
+
+fn write_lane(
+    filter: &[u64],
+    entries: &[(u64, u32)],
+    section: &mut Program,
+) -> Result<[Area; 3], CompileError> {
+    align(section);
     let filter_at = section.0.len();
-    for word in &filter {
+    for word in filter {
         section.bytes(&word.to_le_bytes());
+    }
+    if entries.is_empty() {
+        return Ok([(filter_at, filter.len()), (filter_at, 0), (filter_at, 0)]);
     }
     align(section);
     let buckets_at = section.0.len();

@@ -11,6 +11,9 @@ pub const HEADER_BYTES: usize = 16;
 pub const TARGET_BYTES: usize = 256;
 /// Bytes of one lane inside a row.
 pub const LANE_BYTES: usize = 48;
+/// Words of the filter that the lanes which look at each position share, in the place of the short
+/// lane's: a bit for each two bytes that a literal begins with, in any case.
+pub const PAIR_WORDS: usize = 1024;
 /// Where the lanes end inside a row, and the anchors begin.
 pub const ANCHORS_AT: usize = LANE_BYTES * Lane::ALL.len();
 /// Bytes of one guard: signature, part, distance, pattern.

@@ -18,6 +18,7 @@ mod pattern;
 mod place;
 mod signature;
 mod state;
+mod sweep;
 mod table;
 
 pub(crate) use budget::{Budget, Exhausted};
@@ -25,16 +26,45 @@ pub(crate) use state::State;
 
 use self::cursor::Cursor;
 use self::layout::{
-    ANCHOR_BYTES, BODY_VERSION, GUARD_BYTES, HEADER_BYTES, Lane, TARGET_BYTES, TARGETS,
-    UNKNOWN_DISTANCE,
+    ANCHOR_BYTES, BODY_VERSION, GUARD_BYTES, HEADER_BYTES, Lane, PAIR_WORDS, TARGET_BYTES, TARGETS,
+    UNKNOWN_DISTANCE, window_hash,
 };
 use self::part::Part;
 use self::place::{Place, Range};
 use self::signature::{Signature, Subject};
-use self::table::{Anchor, Guard, Row};
+use self::sweep::{BLOCK, Hits};
+use self::table::{Anchor, Guard, Row, Table};
 use crate::definitions::DefinitionsError;
 use crate::definitions::bytes::{slice, u32_at, u64_at};
 use crate::facts::{Context, Facts};
+
+/// The rules whose patterns match a file: what fuzzing and measurements of the pattern sections
+/// alone need.
+///
+/// # Errors
+/// When a section's header is malformed.
+pub fn match_patterns(
+    hot: &[u8],
+    programs: &[u8],
+    file: &[u8],
+) -> Result<Vec<u32>, DefinitionsError> {
+    let mut found = Vec::new();
+    if let Some(patterns) = Patterns::read(hot, programs)? {
+        let facts = Facts::of(file);
+        let context = Context::default();
+        let mut budget = Budget::for_bytes(file.len());
+        // What was found until the budget was used up counts.
+        let _ = patterns.scan(
+            file,
+            &facts,
+            context,
+            &mut State::default(),
+            &mut found,
+            &mut budget,
+        );
+    }
+    Ok(found)
+}
 
 /// All patterns of a definitions file.
 #[derive(Debug, Clone, Copy)]
@@ -122,7 +152,7 @@ impl<'d> Patterns<'d> {
         armed
     }
 
-    /// Looks for guards.
+    /// Looks for guards, block by block.
     fn arm(
         &self,
         row: Row<'d>,
@@ -130,25 +160,87 @@ impl<'d> Patterns<'d> {
         state: &mut State,
         budget: &mut Budget,
     ) -> Result<(), Exhausted> {
-        for lane in Lane::ALL {
-            let Some(table) = row.lane(lane).filter(|table| !table.is_empty()) else {
+        let [Some(long), Some(middle), Some(short), Some(tiny)] =
+            Lane::ALL.map(|lane| row.lane(lane))
+        else {
+            return Ok(());
+        };
+        let file = subject.file;
+        let (words, _) = file.as_chunks::<4>();
+        let mut hits = std::mem::take(&mut state.hits);
+        let mut done = Ok(());
+        for start in (0..file.len()).step_by(BLOCK) {
+            let block = words.get(start / 4..).unwrap_or_default();
+            let with_next = block.get(..=BLOCK / 4).unwrap_or(block);
+            let block = block.get(..BLOCK / 4).unwrap_or(block);
+            if !long.filter().is_empty() {
+                sweep::long(long.filter(), with_next, &mut hits);
+                done =
+                    done.and(self.look_up(&long, Lane::Long, start, &hits, subject, state, budget));
+            }
+            if !middle.filter().is_empty() {
+                sweep::middle(middle.filter(), block, &mut hits);
+                done = done.and(self.look_up(
+                    &middle,
+                    Lane::Middle,
+                    start,
+                    &hits,
+                    subject,
+                    state,
+                    budget,
+                ));
+            }
+            if let Some(pairs) = short.filter().first_chunk::<PAIR_WORDS>() {
+                let bytes = file.get(start..).unwrap_or_default();
+                let bytes = bytes.get(..=BLOCK).unwrap_or(bytes);
+                sweep::pairs(pairs, bytes, &mut hits);
+                done = done
+                    .and(self.look_up(&short, Lane::Short, start, &hits, subject, state, budget))
+                    .and_then(|()| {
+                        self.look_up(&tiny, Lane::Tiny, start, &hits, subject, state, budget)
+                    });
+            }
+            if done.is_err() {
+                break;
+            }
+        }
+        state.hits = hits;
+        done.and_then(|()| self.arm_anchored(row, subject, state, budget))
+    }
+
+    /// Tries the guards of the windows that passed a filter.
+    #[expect(clippy::too_many_arguments, reason = "one scan's surroundings")]
+    fn look_up(
+        &self,
+        table: &Table<'d>,
+        lane: Lane,
+        block: usize,
+        hits: &Hits,
+        subject: Subject<'_>,
+        state: &mut State,
+        budget: &mut Budget,
+    ) -> Result<(), Exhausted> {
+        if table.is_empty() {
+            return Ok(());
+        }
+        for place in hits.places() {
+            let position = block + place;
+            let Some(window) = subject.file.get(position..position + lane.width()) else {
                 continue;
             };
-            // The long lane is told of a window by its second half.
-            let back = lane.width().saturating_sub(4).min(4);
-            table.windows(lane, subject.file, &mut |position, hash| {
-                for entry in table.entries(hash) {
-                    budget.spend(1)?;
-                    let literal = (position.saturating_sub(back))
-                        .checked_sub(usize::try_from(entry.window).unwrap_or(0));
-                    if let Some(literal) = literal {
-                        self.try_guard(entry.guard, literal, subject, state, budget)?;
-                    }
+            let window = window
+                .iter()
+                .rev()
+                .fold(0, |window, byte| window << 8 | u64::from(*byte));
+            for entry in table.entries(window_hash(window)) {
+                budget.spend(1)?;
+                let within = usize::try_from(entry.window).unwrap_or(0);
+                if let Some(literal) = position.checked_sub(within) {
+                    self.try_guard(entry.guard, literal, subject, state, budget)?;
                 }
-                Ok(())
-            })?;
+            }
         }
-        self.arm_anchored(row, subject, state, budget)
+        Ok(())
     }
 
     fn arm_anchored(

@@ -3,6 +3,8 @@
 
 use std::collections::HashSet;
 
+use super::sweep::Hits;
+
 /// Signatures that are remembered from one file to the next at most.
 const KEPT: usize = 1 << 12;
 
@@ -11,6 +13,8 @@ const KEPT: usize = 1 << 12;
 pub(crate) struct State {
     armed: Vec<u32>,
     places: HashSet<u32>,
+    /// Room for one block's positions.
+    pub(super) hits: Hits,
 }
 
 impl State {
@@ -33,7 +37,7 @@ impl State {
         }
     }
 
-    pub(crate) fn armed(&self) -> &[u32] {
+    pub(super) fn armed(&self) -> &[u32] {
         &self.armed
     }
 }

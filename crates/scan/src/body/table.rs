@@ -3,7 +3,7 @@
 
 use super::layout::{
     ANCHOR_BYTES, ANCHORS_AT, ENTRY_BYTES, GUARD_BYTES, LANE_BYTES, Lane, NO_TAG, TARGET_BYTES,
-    filter_bits, filter_word, tag, window_hash,
+    filter_word, tag, window_hash,
 };
 use super::place::Place;
 use crate::definitions::bytes::{slice, u16_at, u32_at, u64_at};
@@ -54,7 +54,7 @@ impl<'d> Row<'d> {
         let entries = self.area(at + 32, ENTRY_BYTES)?;
         let sound = rest.is_empty()
             && more.is_empty()
-            && (filter.is_empty() || filter.len().is_power_of_two())
+            && (filter.is_empty() || (filter.len() >= 2 && filter.len().is_power_of_two()))
             && (buckets.len() < 2 || (buckets.len() - 1).is_power_of_two());
         sound.then_some(Table {
             filter,
@@ -87,79 +87,12 @@ pub(super) struct Table<'d> {
 
 impl<'d> Table<'d> {
     pub(super) const fn is_empty(&self) -> bool {
-        self.filter.is_empty()
+        self.entries.is_empty()
     }
 
-    /// Calls `each` with position and hash of each window that passes the filter, until it fails.
-    pub(super) fn windows<E>(
-        &self,
-        lane: Lane,
-        file: &[u8],
-        each: &mut impl FnMut(usize, u64) -> Result<(), E>,
-    ) -> Result<(), E> {
-        match lane {
-            Lane::Long => {
-                let mut low = None;
-                self.sampled(file, each, |word| {
-                    let high = u64::from(word);
-                    let window = low.map(|low: u64| low | high << 32);
-                    low = Some(high);
-                    window
-                })
-            }
-            Lane::Middle => self.sampled(file, each, |word| Some(word.into())),
-            Lane::Short => self.rolling::<4, E>(file, each),
-            Lane::Tiny => self.rolling::<2, E>(file, each),
-        }
-    }
-
-    /// Windows that begin at each fourth position; `window` is given the next four bytes, and
-    /// says what window ends with them.
-    #[inline]
-    fn sampled<E>(
-        &self,
-        file: &[u8],
-        each: &mut impl FnMut(usize, u64) -> Result<(), E>,
-        mut window: impl FnMut(u32) -> Option<u64>,
-    ) -> Result<(), E> {
-        let log2 = self.filter.len().trailing_zeros();
-        let (words, _) = file.as_chunks::<4>();
-        for (index, word) in words.iter().enumerate() {
-            let Some(window) = window(u32::from_le_bytes(*word)) else {
-                continue;
-            };
-            let hash = window_hash(window);
-            if self.may_hold(hash, log2) {
-                each(index * 4, hash)?;
-            }
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn rolling<const WIDTH: usize, E>(
-        &self,
-        file: &[u8],
-        each: &mut impl FnMut(usize, u64) -> Result<(), E>,
-    ) -> Result<(), E> {
-        let log2 = self.filter.len().trailing_zeros();
-        let mut window = 0;
-        for (index, byte) in file.iter().enumerate() {
-            window = window >> 8 | u64::from(*byte) << (8 * (WIDTH - 1));
-            let hash = window_hash(window);
-            if self.may_hold(hash, log2) && index + 1 >= WIDTH {
-                each(index + 1 - WIDTH, hash)?;
-            }
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn may_hold(&self, hash: u64, log2: u32) -> bool {
-        let bits = filter_bits(hash);
+    /// The words of the filter.
+    pub(super) const fn filter(&self) -> &'d [[u8; 8]] {
         self.filter
-            .get(filter_word(hash, log2))
-            .is_some_and(|word| u64::from_le_bytes(*word) & bits == bits)
     }
 
     /// The entries for a window.

@@ -1,0 +1,98 @@
+//! Files made to satisfy real signatures, and variants that don't, judged by clamscan: what it
+//! finds is found here too, and nothing else.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at a broken expectation"
+)]
+
+mod parity;
+mod setup;
+
+use std::collections::BTreeMap;
+
+use definitions::body::{Signature, read_ldb, read_ndb, text};
+use parity::host::NotMade;
+use parity::judge::{Outcome, compare};
+use parity::{corpus, make};
+
+/// Signatures of one comparison, so that the folder of files stays small.
+const BATCH: usize = 2_000;
+/// Of the real signatures every so many is tried in a short round.
+const SAMPLE: usize = 97;
+
+type Line = (&'static str, String, Signature);
+
+fn lines() -> Option<Vec<Line>> {
+    let folder = corpus::signatures("signatures_find_what_clamscan_finds")?;
+    let mut lines = Vec::new();
+    for (name, kind) in [("main.ldb", "ldb"), ("daily.ndb", "ndb")] {
+        for bytes in std::fs::read(folder.path().join(name))
+            .unwrap()
+            .split(|byte| *byte == b'\n')
+        {
+            let line = text(bytes);
+            let read = if kind == "ldb" {
+                read_ldb(&line)
+            } else {
+                read_ndb(&line)
+            };
+            if let Ok(Some(signature)) = read {
+                lines.push((kind, line, signature));
+            }
+        }
+    }
+    Some(lines)
+}
+
+fn round(lines: &[Line]) -> Outcome {
+    let mut all = Outcome::default();
+    let mut not_made: BTreeMap<NotMade, u64> = BTreeMap::new();
+    for batch in lines.chunks(BATCH) {
+        let mut files = Vec::new();
+        for (index, (_, _, signature)) in batch.iter().enumerate() {
+            match make::files(signature) {
+                Ok(made) => files.push((index, made)),
+                Err(reason) => *not_made.entry(reason).or_default() += 1,
+            }
+        }
+        all.add(compare(batch, &files));
+    }
+    println!(
+        "{} signatures: {} files made, clamscan finds {}, found here {}; variants found by either \
+         {}; differences {}; not made {not_made:?}",
+        lines.len(),
+        all.made,
+        all.judge,
+        all.own,
+        all.variants,
+        all.differences.len()
+    );
+    for difference in all.differences.iter().take(60) {
+        println!("{difference}");
+    }
+    all
+}
+
+#[test]
+fn signatures_find_what_clamscan_finds() {
+    let Some(lines) = lines() else {
+        return;
+    };
+    let soak = std::env::var_os("GARRISON_SOAK").is_some();
+    let tried: Vec<Line> = lines
+        .into_iter()
+        .step_by(if soak { 1 } else { SAMPLE })
+        .collect();
+    let outcome = round(&tried);
+    assert!(outcome.differences.is_empty(), "{:#?}", outcome.differences);
+    assert!(
+        outcome.judge * 100 >= tried.len() as u64 * 95,
+        "clamscan finds {} of {}",
+        outcome.judge,
+        tried.len()
+    );
+}
