@@ -349,6 +349,6 @@ fn a_site_fills_in_the_host_that_a_source_lost() {
         flow.perimeter().map(|perimeter| perimeter.passing.len())
     };
     assert_eq!(forwarding(&Site::default()), Err(Reason::HostUnknown));
-    let filled = site(|site| site.set("wss-data-centers=192.0.2.0/24").unwrap());
+    let filled = site(|site| site.set("wss-forwarding=192.0.2.0/24").unwrap());
     assert_eq!(forwarding(&filled), Ok(1));
 }

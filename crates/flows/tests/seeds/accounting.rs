@@ -33,12 +33,7 @@ const NO_ROW: &[(&str, usize, usize, &str)] = &[
         6,
         "proxy and firewall have to be opened both",
     ),
-    (
-        "sep-urls-fr",
-        9,
-        14,
-        "headings of the first table, which is for every client",
-    ),
+    ("sep-urls-fr", 11, 14, "headings of the first table"),
     ("sep-urls-fr", 154, 154, "leads in what breaks"),
     (
         "sep-urls-fr",
