@@ -13,7 +13,7 @@ mod setup;
 use definitions::read_line;
 use proptest::prelude::*;
 use scan::Limits;
-use setup::{gzip, needle, scan_with, tar, xz, zip, zip_by};
+use setup::{gzip, open, scan_with, source, tar, xz, zip, zip_by};
 
 fn samples() -> Vec<Vec<u8>> {
     let text = b"a NEEDLE in hay, and then some more hay around it".as_slice();
@@ -94,7 +94,10 @@ proptest! {
     ) {
         static ONCE: std::sync::OnceLock<(Vec<Vec<u8>>, scan::Definitions)> =
             std::sync::OnceLock::new();
-        let (samples, definitions) = ONCE.get_or_init(|| (samples(), needle()));
+        let (samples, definitions) = ONCE.get_or_init(|| {
+            let list = format!("{}:*:Test.Nothing\n", "ab".repeat(32));
+            (samples(), open(&[source("nothing.hsb", &list)]))
+        });
         let mut bytes = which.get(samples).clone();
         for change in &changes {
             apply(&mut bytes, change);

@@ -14,7 +14,7 @@ use self::filter::Filter;
 use super::{Content, Members};
 
 /// How far before the word `stream` its dictionary may begin.
-const MAX_DICTIONARY_BYTES: usize = 64 << 10;
+const MAX_DICTIONARY_BYTES: usize = 1 << 20;
 /// Filters of one stream.
 const MAX_FILTERS: usize = 8;
 
