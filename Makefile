@@ -20,7 +20,9 @@ up: rust
 ## test    run every test; the last line counts them
 test: rust
 	@scripts/install-packages build test $(filter-out $(WITHOUT),browser)
-	@GARRISON_TEST_WITHOUT='$(WITHOUT)' cargo xtask test $(ARGS)
+	@scripts/python-tools
+	@GARRISON_TEST_PYTHON='$(CURDIR)/target/test-python/bin/python' \
+	    GARRISON_TEST_WITHOUT='$(WITHOUT)' cargo xtask test $(ARGS)
 
 ## check   format, clippy, and the rules on floors, dependencies, licences and files
 check: rust

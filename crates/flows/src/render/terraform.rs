@@ -180,10 +180,17 @@ impl Page<'_, '_> {
             reduced(all).iter().map(IpNet::to_string).collect()
         };
         let named = |host: &&Host| !by_name(host, direction);
-        let from = networks(&mut rule.from.iter());
+        let mut from = networks(&mut rule.from.iter());
         let to = networks(&mut rule.hosts().filter(named));
         if to.is_empty() || (from.is_empty() && !rule.from.is_empty()) {
             return;
+        }
+        if from.is_empty() && direction == "INGRESS" {
+            // Rules for incoming traffic must name a source.
+            from.push(match family {
+                Family::V4 => "0.0.0.0/0".to_owned(),
+                Family::V6 => "::/0".to_owned(),
+            });
         }
         let matches = [("src_ip_ranges", from), ("dest_ip_ranges", to)];
         self.resource(rule, flows, direction, Some(family), &matches);

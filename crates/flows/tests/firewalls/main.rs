@@ -9,6 +9,7 @@ mod iptables;
 mod namespace;
 mod nftables;
 mod skip;
+mod terraform;
 
 use flows::{Catalogue, Format, Options, Selection, Site, render, select};
 

@@ -203,12 +203,14 @@ impl Row {
             .shell("ip addr add 10.9.9.2/24 dev wire; ip addr add fd09::2/64 dev wire nodad");
         for address in servers {
             let family = if address.contains(':') { "-6" } else { "-4" };
+            let usable = if address.contains(':') { "nodad" } else { "" };
             let via = if address.contains(':') {
                 "fd09::2"
             } else {
                 "10.9.9.2"
             };
-            row.server.shell(&format!("ip addr add {address} dev lo"));
+            row.server
+                .shell(&format!("ip addr add {address} dev lo {usable}"));
             row.router
                 .shell(&format!("ip {family} route add {address} via {via}"));
         }
