@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 /// How long a packet may take before it counts as lost.
-const LOST: Duration = Duration::from_secs(2);
+const LOST: Duration = Duration::from_secs(4);
 
 /// A network namespace; a child that waits for the end of its input holds it.
 pub(crate) struct Namespace {
