@@ -1,7 +1,7 @@
 # Every target installs the Debian packages that it misses (packages.txt).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up test check soak bench rust
+.PHONY: help up static test check soak bench rust
 
 # rustup's place, for shells that were open before it was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -16,6 +16,15 @@ up: rust
 	@scripts/install-packages build
 	@cargo build --release --locked -p garrison -p garrison-agent
 	@exec target/release/garrison up $(ARGS)
+
+## static  build garrison-flows as one file for any Linux host: target/static/garrison-flows
+static: rust
+	@scripts/install-packages build
+	@host=$$(rustc -vV | sed -n 's/^host: //p'); \
+	    RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target "$$host" \
+	        --target-dir target/static -p garrison-flows && \
+	    cp "target/static/$$host/release/garrison-flows" target/static/garrison-flows && \
+	    ls -lh target/static/garrison-flows
 
 ## test    run every test; the last line counts them
 test: rust

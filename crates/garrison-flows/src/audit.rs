@@ -92,7 +92,7 @@ pub(crate) fn run(arguments: &AuditArguments) -> anyhow::Result<Answer> {
         interface_out: arguments.interface_out.clone(),
         files,
         language: Some(&site.language),
-        ..AuditOptions::default()
+        pac: Some(&pac::Quick::default()),
     };
     let report = audit::audit(&bytes, arguments.format, &selection, &options)
         .with_context(|| arguments.path.display().to_string())?;
