@@ -68,6 +68,29 @@ fn garrison_is_rendered_as_its_golden_files_say() {
 }
 
 #[test]
+fn each_host_of_garrison_has_its_golden_ruleset() {
+    let mut site = Site::default();
+    for text in [
+        "manager=192.0.2.10",
+        "cloud=203.0.113.20",
+        "agents=198.51.100.0/24",
+        "administrators=198.51.100.7",
+        "resolver=192.0.2.53",
+    ] {
+        site.set(text).unwrap();
+    }
+    let selection = selected(Catalogue::garrison(), &site);
+    for role in ["agent", "manager", "cloud"] {
+        let options = Options {
+            role: Some(PartyId::parse(role).unwrap()),
+            ..Options::default()
+        };
+        let text = text(&selection, Format::Nftables, &options);
+        insta::assert_snapshot!(format!("garrison-{role}-nftables"), text);
+    }
+}
+
+#[test]
 fn every_built_in_catalogue_is_rendered_in_every_format() {
     for id in crate::built_in::ids() {
         let catalogue = Catalogue::built_in(id).unwrap();

@@ -1,10 +1,10 @@
 //! The iptables rendering, as iptables-restore and the kernel judge it.
 
-use flows::{Format, Options, PartyId, Site};
+use flows::{Format, Options, PartyId};
 
 use crate::namespace::{Namespace, Row, tcp, udp};
 use crate::skip::can_load;
-use crate::{sample, selection, site, text};
+use crate::{sample, selection, site, site_of, text};
 
 const PROGRAMS: [&str; 2] = ["iptables-restore", "ip6tables-restore"];
 
@@ -42,11 +42,7 @@ fn every_rendering_is_read_by_iptables_restore_and_loads_twice() {
                 .iter()
                 .map(|party| role(party.id.as_str())),
         );
-        let site = if catalogue.id.as_str() == "sample" {
-            site()
-        } else {
-            Site::default()
-        };
+        let site = site_of(catalogue);
         for options in &all {
             let rules = text(&selection(catalogue, &site), Format::Iptables, options);
             load(&host, &rules, &["--test"]);

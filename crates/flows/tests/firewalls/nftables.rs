@@ -1,10 +1,10 @@
 //! The nftables rendering, as nft and the kernel judge it.
 
-use flows::{Format, Options, PartyId, Site};
+use flows::{Format, Options, PartyId};
 
 use crate::namespace::{Namespace, Packet, Row, tcp, udp};
 use crate::skip::can_load;
-use crate::{sample, selection, site, text};
+use crate::{sample, selection, site, site_of, text};
 
 const FORWARD: &str = "table inet filter {
     counter dropped { }
@@ -48,7 +48,6 @@ fn every_rendering_is_read_by_nft_and_loads_twice() {
         given.addresses.insert(name.to_owned(), networks);
     }
     let sample = sample();
-    let unset = Site::default();
     for catalogue in crate::catalogues(&sample) {
         let mut all = vec![Options::default()];
         if catalogue.id.as_str() == "sample" {
@@ -61,11 +60,7 @@ fn every_rendering_is_read_by_nft_and_loads_twice() {
                 .map(|party| role(party.id.as_str())),
         );
         for options in &all {
-            let site = if catalogue.id.as_str() == "sample" {
-                site()
-            } else {
-                unset.clone()
-            };
+            let site = site_of(catalogue);
             let rules = text(&selection(catalogue, &site), Format::Nftables, options);
             for _ in 0..2 {
                 host.must(&["nft", "-c", "-f", "-"], &rules);

@@ -23,7 +23,7 @@ pub(super) fn reduce(hosts: &mut Vec<Host>) {
     });
 }
 
-/// Joins tuples that differ in ports alone, then lets the broader take over from the narrower.
+/// Joins tuples of a flow that differ in ports alone, then lets the broader take over from the narrower.
 /// The union of what all permit stays the same.
 pub(super) fn absorb(tuples: Vec<Tuple>) -> Vec<Tuple> {
     let mut joined: Vec<Tuple> = Vec::new();
@@ -36,6 +36,8 @@ pub(super) fn absorb(tuples: Vec<Tuple>) -> Vec<Tuple> {
                 && known.source_ports == tuple.source_ports
                 && known.web == tuple.web
                 && known.hollow == tuple.hollow
+                // A line keeps its reason: ports of other flows stay apart.
+                && flow_of(known) == flow_of(&tuple)
         });
         match same {
             Some(known) => {
@@ -58,6 +60,11 @@ pub(super) fn absorb(tuples: Vec<Tuple>) -> Vec<Tuple> {
     }
     joined.retain(|tuple| !is_empty(tuple));
     joined
+}
+
+/// The flow of a tuple as it was asked for.
+fn flow_of(tuple: &Tuple) -> Option<usize> {
+    tuple.asked.first().map(|asker| asker.0)
 }
 
 /// What nothing is left of: a list that became empty means "any" and must not stay.
