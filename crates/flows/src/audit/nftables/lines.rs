@@ -13,7 +13,7 @@ pub(super) fn first(chain: &str, v4: bool, v6: bool, question: &Question<'_>) ->
     let host = host_text(&question.endpoint.host);
     if question.addresses.is_empty() {
         return vec![format!(
-            "# {}: nftables knows no names; give the addresses of {host} (--resolve {}=ADDRESS), then a line is written here",
+            "# {}: nftables knows no names; give the addresses of {host} (--address {}=ADDRESS), then a line is written here",
             question.flow.id,
             question.endpoint.host.value(),
         )];

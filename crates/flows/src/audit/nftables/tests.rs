@@ -97,7 +97,7 @@ fn the_report_says_cause_breakage_and_line() {
         "its policy is drop, and no rule accepts",
         "breaks definitions (critical): Definitions grow old. Meanwhile: The old ones go on.",
         "insert rule inet filter forward ip saddr 198.51.100.0/24 ip daddr 192.0.2.1 tcp dport { 80, 443 } counter accept comment \"updates\"",
-        "--resolve rep.example.com=ADDRESS",
+        "--address rep.example.com=ADDRESS",
     ] {
         assert!(shown.contains(expected), "{expected}\n{shown}");
     }
