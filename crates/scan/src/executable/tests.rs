@@ -18,6 +18,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use md5::{Digest as _, Md5};
+use proptest::prelude::Rng as _;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use super::{Executable, ExecutableFormat};
@@ -261,4 +262,35 @@ fn offsets_and_hashes_are_those_that_clamscan_counts() {
         panic!("clamscan misses {missed:?}, and finds {extra:?}; see {kept:?}");
     }
     assert!(signatures.expected.len() > made.len());
+}
+
+#[test]
+fn changed_executables_never_panic() {
+    let seed = u64::from(std::process::id());
+    println!("seed: {seed}");
+    let mut long = [0; 32];
+    long[..8].copy_from_slice(&seed.to_le_bytes());
+    let mut random = TestRng::from_seed(RngAlgorithm::ChaCha, &long);
+    let made = made::files(&mut random);
+    for round in 0..20 {
+        for bytes in &made {
+            let mut bytes = bytes.clone();
+            for _ in 0..=round % 6 {
+                let at = random.next_u32() as usize % bytes.len();
+                let value = random.next_u32();
+                match value % 4 {
+                    0 => bytes[at] = 0xff,
+                    1 => bytes[at] ^= 1 << (value >> 8 & 7),
+                    2 => bytes[at..].iter_mut().take(4).for_each(|byte| *byte = 0xff),
+                    _ => bytes.truncate(at.max(1)),
+                }
+            }
+            if let Some(executable) = Executable::read(Kind::of(&bytes), &bytes) {
+                let _ = executable.import_list(&bytes);
+                for section in &executable.sections {
+                    let _ = executable.section_bytes(section, &bytes);
+                }
+            }
+        }
+    }
 }
