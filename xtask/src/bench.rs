@@ -2,11 +2,12 @@
 //!
 //! Each part starts what it needs in a folder of its own, writes its figures to
 //! build/bench/PART.json and puts them into docs/benchmarks.md. The parts are
-//! `start.rs`, `idle.rs`, `load.rs` and `scan.rs`; what they stand on is in
+//! `start.rs`, `idle.rs`, `load.rs`, `scan.rs` and `flows.rs`; what they stand on is in
 //! `system.rs` (the programs) and `process.rs` (what /proc says of them).
 
 mod conditions;
 mod figure;
+mod flows;
 mod idle;
 mod load;
 mod process;
@@ -26,7 +27,12 @@ use conditions::{Conditions, Programs};
 use figure::Figure;
 use report::Results;
 
-const PROGRAMS: [&str; 3] = ["garrison", "garrison-agent", "garrison-sim"];
+const PROGRAMS: [&str; 4] = [
+    "garrison",
+    "garrison-agent",
+    "garrison-flows",
+    "garrison-sim",
+];
 
 /// One group of figures that can be taken alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,10 +41,11 @@ enum Part {
     Idle,
     Load,
     Scan,
+    Flows,
 }
 
 impl Part {
-    const ALL: [Part; 4] = [Part::Start, Part::Idle, Part::Load, Part::Scan];
+    const ALL: [Part; 5] = [Part::Start, Part::Idle, Part::Load, Part::Scan, Part::Flows];
 
     const fn name(self) -> &'static str {
         match self {
@@ -46,6 +53,7 @@ impl Part {
             Part::Idle => "idle",
             Part::Load => "load",
             Part::Scan => "scan",
+            Part::Flows => "flows",
         }
     }
 
@@ -59,7 +67,9 @@ impl Part {
                 Part::ALL
                     .into_iter()
                     .find(|part| part.name() == *name)
-                    .with_context(|| format!("expected start, idle, load or scan, got {name:?}"))
+                    .with_context(|| {
+                        format!("expected start, idle, load, scan or flows, got {name:?}")
+                    })
             })
             .collect()
     }
@@ -70,6 +80,7 @@ impl Part {
             Part::Idle => idle::measure(bench),
             Part::Load => load::measure(bench),
             Part::Scan => scan::measure(bench),
+            Part::Flows => flows::measure(bench),
         }
     }
 }
@@ -174,7 +185,7 @@ mod tests {
         assert_eq!(Part::choose(&["load"]).unwrap(), [Part::Load]);
         let error = Part::choose(&["laod"]).unwrap_err().to_string();
         assert!(
-            error.contains("expected start, idle, load or scan"),
+            error.contains("expected start, idle, load, scan or flows"),
             "{error}"
         );
     }

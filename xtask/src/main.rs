@@ -24,7 +24,7 @@ cargo xtask coverage               docs/coverage.md again, from the ledger in cr
 cargo xtask test                   every test; the last line counts them
 cargo xtask test --package NAME…   the test executables of these packages alone
 cargo xtask soak [PROOF…]          the long proofs in full, resumable
-cargo xtask bench [PART…]          start, idle, load, scan: into docs/benchmarks.md
+cargo xtask bench [PART…]          start, idle, load, scan, flows: into docs/benchmarks.md
 cargo xtask bench --as-built …     the same, with the programs in target/release
 cargo xtask bench --tables         the tables again, from build/bench, without measuring";
 
