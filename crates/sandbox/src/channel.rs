@@ -1,5 +1,5 @@
 //! Frames over a Unix socket pair: four bytes of length, little-endian, then JSON. A frame may
-//! carry one descriptor, which travels with its first byte.
+//! carry two descriptors, which travel with its first byte.
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -15,6 +15,8 @@ use rustix::net::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+/// Descriptors of one frame.
+const MAX_DESCRIPTORS: usize = 2;
 /// Bytes of one frame. A verdict at all its limits stays below it.
 const MAX_FRAME_BYTES: usize = 16 << 20;
 
@@ -27,6 +29,8 @@ pub(crate) enum ChannelError {
     TimedOut,
     #[error("expected a frame of at most {MAX_FRAME_BYTES} bytes, got {0}")]
     TooLong(usize),
+    #[error("expected at most {MAX_DESCRIPTORS} descriptors, got {0}")]
+    TooManyDescriptors(usize),
     #[error("a frame could not be read or written as JSON")]
     Form(#[from] serde_json::Error),
     #[error("the socket failed")]
@@ -37,7 +41,7 @@ pub(crate) enum ChannelError {
 pub(crate) fn send(
     socket: BorrowedFd<'_>,
     message: &impl Serialize,
-    attached: Option<BorrowedFd<'_>>,
+    attached: &[BorrowedFd<'_>],
 ) -> Result<(), ChannelError> {
     let mut frame = vec![0; 4];
     serde_json::to_writer(&mut frame, message)?;
@@ -50,11 +54,12 @@ pub(crate) fn send(
         *place = byte;
     }
     let mut sent = 0;
-    if let Some(descriptor) = attached {
-        let descriptors = [descriptor];
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    if !attached.is_empty() {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
         let mut control = SendAncillaryBuffer::new(&mut space);
-        control.push(SendAncillaryMessage::ScmRights(&descriptors));
+        if !control.push(SendAncillaryMessage::ScmRights(attached)) {
+            return Err(ChannelError::TooManyDescriptors(attached.len()));
+        }
         let parts = [IoSlice::new(&frame)];
         sent = again(|| sendmsg(socket, &parts, &mut control, SendFlags::NOSIGNAL))?;
     }
@@ -68,7 +73,7 @@ pub(crate) fn send(
 pub(crate) fn receive<T: DeserializeOwned>(
     socket: BorrowedFd<'_>,
     deadline: Option<Instant>,
-) -> Result<(T, Option<OwnedFd>), ChannelError> {
+) -> Result<(T, Vec<OwnedFd>), ChannelError> {
     let mut prefix = [0u8; 4];
     let (first, attached) = receive_first(socket, &mut prefix, deadline)?;
     let rest = prefix.get_mut(first..).unwrap_or_default();
@@ -86,9 +91,9 @@ fn receive_first(
     socket: BorrowedFd<'_>,
     buffer: &mut [u8],
     deadline: Option<Instant>,
-) -> Result<(usize, Option<OwnedFd>), ChannelError> {
+) -> Result<(usize, Vec<OwnedFd>), ChannelError> {
     wait(socket, deadline)?;
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(MAX_DESCRIPTORS))];
     let mut control = RecvAncillaryBuffer::new(&mut space);
     let mut parts = [IoSliceMut::new(buffer)];
     let flags = RecvFlags::CMSG_CLOEXEC;
@@ -99,10 +104,11 @@ fn receive_first(
     let attached = control
         .drain()
         .filter_map(|message| match message {
-            RecvAncillaryMessage::ScmRights(mut descriptors) => descriptors.next(),
+            RecvAncillaryMessage::ScmRights(descriptors) => Some(descriptors),
             _ => None,
         })
-        .next();
+        .flatten()
+        .collect();
     Ok((received.bytes, attached))
 }
 
@@ -170,17 +176,17 @@ mod tests {
         let (left, right) = UnixStream::pair().unwrap();
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(b"through").unwrap();
-        send(left.as_fd(), &"hello", Some(file.as_fd())).unwrap();
-        send(left.as_fd(), &"again", None).unwrap();
-        let (text, descriptor) = receive::<String>(right.as_fd(), None).unwrap();
+        send(left.as_fd(), &"hello", &[file.as_fd()]).unwrap();
+        send(left.as_fd(), &"again", &[]).unwrap();
+        let (text, mut descriptors) = receive::<String>(right.as_fd(), None).unwrap();
         assert_eq!(text, "hello");
-        let mut arrived = std::fs::File::from(descriptor.unwrap());
+        let mut arrived = std::fs::File::from(descriptors.pop().unwrap());
         arrived.rewind().unwrap();
         let mut content = String::new();
         arrived.read_to_string(&mut content).unwrap();
         assert_eq!(content, "through");
-        let (text, descriptor) = receive::<String>(right.as_fd(), None).unwrap();
-        assert_eq!((text.as_str(), descriptor.is_none()), ("again", true));
+        let (text, descriptors) = receive::<String>(right.as_fd(), None).unwrap();
+        assert_eq!((text.as_str(), descriptors.len()), ("again", 0));
     }
 
     #[test]

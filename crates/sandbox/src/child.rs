@@ -1,35 +1,40 @@
-//! A worker as its parent holds it.
+//! A worker as its pool holds it.
 
-use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::ExitStatusExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::ExitStatus;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use model::{FileOutcome, ScanFailure};
-use rustix::pipe::{PipeFlags, pipe_with};
-use scan::{Limits, TrustedKeys};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Signal, pidfd_send_signal};
+use scan::Limits;
 
 use crate::channel::{ChannelError, receive, send};
-use crate::message::{Order, Report};
-use crate::pool::WorkerCommand;
+use crate::last_words::LastWords;
+use crate::message::{Names, Order, Report};
 use crate::protection::Protection;
-use crate::sealed::Sealed;
+use crate::template::{Ends, Template, TemplateError};
 
 /// Time beyond the limit for a file that a worker has to notice the limit itself.
 const GRACE: Duration = Duration::from_secs(3);
-/// Last words of a worker that are read.
-const LAST_WORDS_BYTES: usize = 4096;
+/// Time for the kernel to end a process that it was told to.
+const END_TIME: Duration = Duration::from_secs(10);
 /// What Rust's runtime says before it aborts for want of memory.
 const OUT_OF_MEMORY: &str = "memory allocation of ";
 
 /// A running worker that is ready for files. It ends when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Worker {
-    process: Child,
+    template: Arc<Template>,
+    process: i32,
+    handle: OwnedFd,
     socket: UnixStream,
-    last_words: std::fs::File,
+    last_words: LastWords,
+    ended: bool,
     pub(crate) generation: u64,
     pub(crate) protections: Vec<Protection>,
 }
@@ -45,71 +50,64 @@ pub(crate) enum Scanned {
 }
 
 impl Worker {
-    /// Starts a worker and waits until it is confined and has loaded the definitions.
+    /// Makes a worker and waits until it is confined.
     pub(crate) fn start(
-        command: &WorkerCommand,
-        definitions: &Sealed,
-        trusted: &TrustedKeys,
-        memory_bytes: u64,
+        template: Arc<Template>,
         time: Duration,
         generation: u64,
-    ) -> Result<Self, String> {
-        let text = |step: &str, error: io::Error| format!("{step}: {error}");
-        let (socket, theirs) = UnixStream::pair().map_err(|e| text("making a socket", e))?;
-        // Never blocking, so that a worker can't be stopped by what it says.
-        let (last_words, their_words) = pipe_with(PipeFlags::CLOEXEC | PipeFlags::NONBLOCK)
-            .map_err(|error| text("making a pipe", error.into()))?;
-        let process = Command::new(&command.program)
-            .args(&command.arguments)
-            .env_clear()
-            .current_dir("/")
-            .stdin(Stdio::from(OwnedFd::from(theirs)))
-            .stdout(Stdio::null())
-            .stderr(Stdio::from(their_words))
-            .spawn()
-            .map_err(|error| text(&format!("starting {}", command.program.display()), error))?;
+    ) -> Result<Self, TemplateError> {
+        let ends = Ends::new()
+            .map_err(|error| TemplateError::Refused(format!("making a socket: {error}")))?;
+        let forked = template.fork(ends.their_socket.as_fd(), ends.their_words.as_fd())?;
+        // Only the worker's own copies may keep these open.
+        drop((ends.their_socket, ends.their_words));
         let mut worker = Self {
-            process,
-            socket,
-            last_words: last_words.into(),
+            template,
+            process: forked.process,
+            handle: forked.handle,
+            socket: ends.socket,
+            last_words: ends.last_words,
+            ended: false,
             generation,
             protections: Vec::new(),
         };
-        let order = Order::Start {
-            trusted: trusted.iter().map(ToString::to_string).collect(),
-            memory_bytes,
-        };
         let deadline = Instant::now() + time;
-        let ready = send(worker.socket.as_fd(), &order, Some(definitions.as_fd()))
-            .and_then(|()| receive::<Report>(worker.socket.as_fd(), Some(deadline)));
-        match ready {
+        match receive::<Report>(worker.socket.as_fd(), Some(deadline)) {
             Ok((Report::Ready { protections }, _)) => {
-                worker.protections = protections;
+                worker.protections.clone_from(&worker.template.protections);
+                worker.protections.extend(protections);
                 Ok(worker)
             }
-            Ok((Report::Refused { reason }, _)) => Err(reason),
-            Ok((Report::Opening { .. } | Report::Outcome { .. }, _)) => {
-                Err("it answered before it was ready".into())
-            }
+            Ok((Report::Refused { reason }, _)) => Err(TemplateError::Refused(reason)),
+            Ok((Report::Opening { .. } | Report::Outcome { .. }, _)) => Err(
+                TemplateError::Refused("a worker answered before it was ready".into()),
+            ),
             Err(error) => {
                 let (status, words) = worker.end();
                 let status = status.map_or_else(|| "no status".to_owned(), |s| s.to_string());
-                Err(format!("{error}; {status}; it said {words:?}"))
+                let reason = format!("{error}; {status}; it said {words:?}");
+                Err(TemplateError::Refused(reason))
             }
         }
     }
 
     /// The process's number.
     pub(crate) fn id(&self) -> u32 {
-        self.process.id()
+        self.process.unsigned_abs()
     }
 
     /// Gives a file to the worker and waits for its verdict.
-    pub(crate) fn scan(&mut self, file: BorrowedFd<'_>, limits: &Limits) -> Scanned {
+    pub(crate) fn scan(
+        &mut self,
+        file: BorrowedFd<'_>,
+        names: Option<&Names>,
+        limits: &Limits,
+    ) -> Scanned {
         let order = Order::Scan {
             limits: limits.clone(),
+            names: names.cloned(),
         };
-        if send(self.socket.as_fd(), &order, Some(file)).is_err() {
+        if send(self.socket.as_fd(), &order, &[file]).is_err() {
             return Scanned::NotSent;
         }
         let deadline = Instant::now() + limits.time + GRACE;
@@ -127,6 +125,7 @@ impl Worker {
                 | Err(
                     ChannelError::Closed
                     | ChannelError::TooLong(_)
+                    | ChannelError::TooManyDescriptors(_)
                     | ChannelError::Form(_)
                     | ChannelError::Io(_),
                 ) => return Scanned::Lost(self.post_mortem(limits, member)),
@@ -136,10 +135,7 @@ impl Worker {
 
     fn post_mortem(&mut self, limits: &Limits, member: Vec<String>) -> ScanFailure {
         // One that is dying by itself is given the time to, so that the cause is its own.
-        let until = Instant::now() + GRACE;
-        while Instant::now() < until && matches!(self.process.try_wait(), Ok(None)) {
-            std::thread::sleep(Duration::from_millis(2));
-        }
+        self.wait(GRACE);
         let (status, words) = self.end();
         tracing::debug!(?status, words, "a worker was lost");
         let signal = status.and_then(|status| status.signal());
@@ -154,12 +150,30 @@ impl Worker {
 
     /// Ends the process, and returns how it ended and what it said last.
     fn end(&mut self) -> (Option<ExitStatus>, String) {
-        let _ = self.process.kill();
-        let status = self.process.wait().ok();
-        let mut words = vec![0; LAST_WORDS_BYTES];
-        let read = self.last_words.read(&mut words).unwrap_or(0);
-        words.truncate(read);
-        (status, String::from_utf8_lossy(&words).into_owned())
+        if self.ended {
+            return (None, String::new());
+        }
+        self.ended = true;
+        let _ = pidfd_send_signal(&self.handle, Signal::KILL);
+        self.wait(END_TIME);
+        let status = self.template.reap(self.process).map(ExitStatus::from_raw);
+        (status, self.last_words.read())
+    }
+
+    /// Waits until the process has ended, or the time is over.
+    fn wait(&self, time: Duration) {
+        let deadline = Instant::now() + time;
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let Ok(left) = Timespec::try_from(left) else {
+                return;
+            };
+            let mut handles = [PollFd::from_borrowed_fd(self.handle.as_fd(), PollFlags::IN)];
+            match poll(&mut handles, Some(&left)) {
+                Err(Errno::INTR) => {}
+                Ok(_) | Err(_) => return,
+            }
+        }
     }
 }
 

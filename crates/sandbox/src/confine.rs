@@ -1,5 +1,6 @@
-//! What is taken from a worker, in this order: descriptors, user, capabilities, limits, files and
-//! network (Landlock), and, once definitions are loaded, system calls (seccomp).
+//! What is taken from a template and its workers, in this order: descriptors, user, capabilities,
+//! limits, files and network (Landlock), and system calls (seccomp): from the template all but
+//! what loading and making workers needs, from a worker once more, before its first file.
 
 mod seccomp;
 
@@ -18,7 +19,9 @@ use rustix::thread::{
 
 use crate::protection::{NOT_ROOT, Protection};
 
-pub(crate) use seccomp::restrict as restrict_system_calls;
+pub(crate) use seccomp::{
+    restrict as restrict_system_calls, restrict_template as restrict_template_calls,
+};
 
 /// `nobody` and `nogroup` on Debian; the kernel's own number for "no user" (overflowuid).
 const NOBODY: u32 = 65_534;
@@ -42,17 +45,48 @@ fn failed(step: &'static str) -> impl Fn(Errno) -> ConfineError {
 }
 
 /// Closes what was inherited beyond standard input, output and error, and gives up new
-/// privileges for good. The very first thing that a worker does.
+/// privileges for good. The very first thing that a template does.
 pub(crate) fn begin() -> Result<(), ConfineError> {
     close_inherited()?;
-    set_name(c"garrison-worker").map_err(failed("naming the process"))?;
+    set_name(c"garrison-templ").map_err(failed("naming the process"))?;
+    keep_memory_small();
     set_no_new_privs(true).map_err(failed("giving up new privileges"))
 }
 
-fn close_inherited() -> Result<(), ConfineError> {
-    // SAFETY: closing a descriptor that an object owns would break that object. This runs before
-    // the worker has opened anything: all descriptors from 3 on came with the process, and nothing
-    // in it knows of them.
+/// Names a worker so that it can be told from its template.
+pub(crate) fn rename_worker() -> Result<(), ConfineError> {
+    set_name(c"garrison-worker").map_err(failed("naming the process"))
+}
+
+/// Makes the C library give back what large buffers held, instead of keeping up to 64 MiB for the
+/// next, and keep all small ones in one place.
+fn keep_memory_small() {
+    for (setting, value) in [
+        (libc::M_ARENA_MAX, 1),
+        (libc::M_MMAP_THRESHOLD, 256 << 10),
+        (libc::M_TRIM_THRESHOLD, 512 << 10),
+    ] {
+        // SAFETY: changes numbers that the allocator reads; it has one thread so far.
+        #[allow(unsafe_code, reason = "the allocator is the C library's")]
+        unsafe {
+            libc::mallopt(setting, value);
+        }
+    }
+}
+
+/// Gives back what loading needed for a while.
+pub(crate) fn give_back_memory() {
+    // SAFETY: returns free pages to the system, and touches no memory in use.
+    #[allow(unsafe_code, reason = "the allocator is the C library's")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
+pub(crate) fn close_inherited() -> Result<(), ConfineError> {
+    // SAFETY: closing a descriptor that an object owns would break that object. A template does
+    // this before it opens anything, and a worker while nothing in it uses a descriptor from 3 on:
+    // the definitions stay mapped without theirs.
     #[allow(
         unsafe_code,
         reason = "descriptors without an owner can only be closed so"

@@ -1,5 +1,5 @@
-//! What parent and worker say to each other. Both are of one build, so the form may change with
-//! any version.
+//! What a pool, its template and its workers say to each other. All are of one build, so the form
+//! may change with any version.
 
 use model::FileOutcome;
 use scan::Limits;
@@ -7,23 +7,67 @@ use serde::{Deserialize, Serialize};
 
 use crate::protection::Protection;
 
-/// Parent to worker. Each comes with one descriptor.
+/// Pool to template.
 #[derive(Debug, Serialize, Deserialize)]
-pub(crate) enum Order {
-    /// Once, first; the descriptor is the sealed definitions.
-    Start {
+pub(crate) enum TemplateOrder {
+    /// Once, first; comes with the sealed definitions.
+    Open {
         /// Public keys, in their text form.
         trusted: Vec<String>,
+        /// Of the template and of each worker.
         memory_bytes: u64,
     },
-    /// The descriptor is the file.
-    Scan { limits: Limits },
+    /// Once, second: load all that scans may need.
+    Load,
+    /// Make a worker; comes with its socket and its error output.
+    Fork,
+    /// Tell how a worker ended, which it has.
+    Reap { process: i32 },
 }
 
-/// Worker to parent.
+/// Template to pool.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum TemplateReport {
+    /// Confined, and the definitions are those expected.
+    Opened {
+        protections: Vec<Protection>,
+    },
+    Loaded,
+    /// Comes with a descriptor of the worker's process.
+    Forked {
+        process: i32,
+    },
+    /// As `wait(2)` tells it; nothing when it is no worker, or still runs.
+    Ended {
+        status: Option<i32>,
+    },
+    /// Can't do it.
+    Refused {
+        reason: String,
+    },
+}
+
+/// Pool to worker; comes with the file.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) enum Order {
+    Scan {
+        limits: Limits,
+        #[serde(default)]
+        names: Option<Names>,
+    },
+}
+
+/// What a file is called.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Names {
+    pub(crate) path: String,
+    pub(crate) owner: String,
+}
+
+/// Worker to pool.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Report {
-    /// Confined, definitions loaded.
+    /// Confined, and ready for files.
     Ready { protections: Vec<Protection> },
     /// Can't work; the worker ends.
     Refused { reason: String },

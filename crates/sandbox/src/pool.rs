@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 use model::{DefinitionRevision, FileOutcome, ScanFailure, SkipReason};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use scan::{
-    Counts, DefinitionsError, DefinitionsFile, Limits, PublicKey, RevisionError, TrustedKeys,
-    VerifyMode, accept_revision,
+    Counts, DefinitionsError, Limits, PublicKey, RevisionError, TrustedKeys, accept_revision,
 };
 
 use crate::child::{Scanned, Worker};
-use crate::map;
+use crate::generation::Generation;
+use crate::message::Names;
 use crate::protection::Protection;
 use crate::sealed::{SealError, Sealed};
 
@@ -87,20 +87,11 @@ pub enum PoolError {
     NoWorker { reason: String },
 }
 
-/// One set of definitions in use.
-#[derive(Debug)]
-struct Generation {
-    number: u64,
-    sealed: Sealed,
-    trusted: TrustedKeys,
-    revision: DefinitionRevision,
-    signer: PublicKey,
-    counts: Counts,
-}
-
 #[derive(Debug)]
 struct State {
     current: Arc<Generation>,
+    /// The highest number that a generation was given.
+    newest: u64,
     idle: Vec<Worker>,
     /// Workers that are scanning or about to be started.
     busy: usize,
@@ -128,13 +119,14 @@ impl Pool {
         definitions: Sealed,
         trusted: &TrustedKeys,
     ) -> Result<Self, PoolError> {
-        let generation = Arc::new(check(definitions, trusted, 1)?);
-        let first = start(&config, &generation)?;
+        let generation = Arc::new(Generation::check(definitions, trusted, 1)?);
+        let first = generation.worker(&config)?;
         let protections = first.protections.clone();
         Ok(Self {
             config,
             state: Mutex::new(State {
                 current: generation,
+                newest: 1,
                 idle: vec![first],
                 busy: 0,
                 protections,
@@ -147,6 +139,26 @@ impl Pool {
     /// Scans a file that is open for reading, from its beginning. The descriptor is sent to a worker
     /// and stays the caller's.
     pub fn scan(&self, file: BorrowedFd<'_>, limits: &Limits) -> FileOutcome {
+        self.scan_as(file, None, limits)
+    }
+
+    /// As [`Self::scan`], for rules that ask what a file is called: its path, and the name of the
+    /// user that it belongs to (empty when nobody knows).
+    pub fn scan_named(
+        &self,
+        file: BorrowedFd<'_>,
+        path: &str,
+        owner: &str,
+        limits: &Limits,
+    ) -> FileOutcome {
+        let names = Names {
+            path: path.to_owned(),
+            owner: owner.to_owned(),
+        };
+        self.scan_as(file, Some(&names), limits)
+    }
+
+    fn scan_as(&self, file: BorrowedFd<'_>, names: Option<&Names>, limits: &Limits) -> FileOutcome {
         if let Some(outcome) = unfit(file) {
             return outcome;
         }
@@ -157,7 +169,7 @@ impl Pool {
                 self.config.wait_time.as_secs()
             ));
         }
-        let (outcome, worker) = self.scan_with_any(file, limits);
+        let (outcome, worker) = self.scan_with_any(file, names, limits);
         self.release(worker);
         outcome
     }
@@ -165,6 +177,7 @@ impl Pool {
     fn scan_with_any(
         &self,
         file: BorrowedFd<'_>,
+        names: Option<&Names>,
         limits: &Limits,
     ) -> (FileOutcome, Option<Worker>) {
         for _ in 0..ATTEMPTS {
@@ -172,7 +185,7 @@ impl Pool {
                 Ok(worker) => worker,
                 Err(error) => return (no_worker(error.to_string()), None),
             };
-            match worker.scan(file, limits) {
+            match worker.scan(file, names, limits) {
                 Scanned::Outcome(outcome) => return (outcome, Some(worker)),
                 Scanned::Lost(failure) => return (FileOutcome::Failed { failure }, None),
                 Scanned::NotSent => {}
@@ -185,16 +198,24 @@ impl Pool {
     }
 
     fn idle_or_new(&self) -> Result<Worker, PoolError> {
-        let current = {
-            let mut state = self.state();
-            if let Some(worker) = state.idle.pop() {
-                return Ok(worker);
+        loop {
+            let current = {
+                let mut state = self.state();
+                if let Some(worker) = state.idle.pop() {
+                    return Ok(worker);
+                }
+                Arc::clone(&state.current)
+            };
+            match current.worker(&self.config) {
+                Ok(worker) => {
+                    self.state().protections.clone_from(&worker.protections);
+                    return Ok(worker);
+                }
+                // Definitions that turned out to be unusable have been taken back meanwhile.
+                Err(_) if self.state().current.number != current.number => {}
+                Err(error) => return Err(error),
             }
-            Arc::clone(&state.current)
-        };
-        let worker = start(&self.config, &current)?;
-        self.state().protections.clone_from(&worker.protections);
-        Ok(worker)
+        }
     }
 
     /// Takes a place among the busy; false when none became free in time.
@@ -247,22 +268,43 @@ impl Pool {
             .reloading
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let (number, in_use) = {
-            let state = self.state();
-            (state.current.number + 1, state.current.revision)
-        };
-        let generation = Arc::new(check(definitions, trusted, number)?);
-        accept_revision(Some(in_use), generation.revision)?;
-        let first = start(&self.config, &generation)?;
-        let revision = generation.revision;
-        let outdated = {
+        let (old, number) = {
             let mut state = self.state();
-            state.current = generation;
-            state.protections.clone_from(&first.protections);
-            std::mem::replace(&mut state.idle, vec![first])
+            state.newest += 1;
+            (Arc::clone(&state.current), state.newest)
         };
+        let new = Arc::new(Generation::check(definitions, trusted, number)?);
+        accept_revision(Some(old.revision), new.revision)?;
+        // Whoever needs a worker waits here until the new definitions are loaded. The old ones make
+        // room first: two that are loaded would need twice the memory.
+        let mut place = new.place();
+        new.open(&self.config, &mut place)?;
+        let outdated = self.put(&new);
         drop(outdated);
-        Ok(revision)
+        old.end();
+        let loaded = Generation::load(&self.config, &mut place);
+        drop(place);
+        match loaded.and_then(|()| new.worker(&self.config)) {
+            Ok(first) => {
+                let mut state = self.state();
+                state.protections.clone_from(&first.protections);
+                state.idle.push(first);
+                Ok(new.revision)
+            }
+            Err(error) => {
+                let outdated = self.put(&old);
+                drop(outdated);
+                new.end();
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts definitions to use, and returns the idle workers with those before.
+    fn put(&self, generation: &Arc<Generation>) -> Vec<Worker> {
+        let mut state = self.state();
+        state.current = Arc::clone(generation);
+        std::mem::take(&mut state.idle)
     }
 
     /// The revision in use.
@@ -295,34 +337,16 @@ impl Pool {
         self.state().idle.iter().map(Worker::id).collect()
     }
 
+    /// The process number of what workers are made from, while it runs.
+    #[must_use]
+    pub fn template_process(&self) -> Option<u32> {
+        let current = Arc::clone(&self.state().current);
+        current.template_process()
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn start(config: &PoolConfig, generation: &Generation) -> Result<Worker, PoolError> {
-    Worker::start(
-        &config.worker,
-        &generation.sealed,
-        &generation.trusted,
-        config.memory_bytes,
-        config.start_time,
-        generation.number,
-    )
-    .map_err(|reason| PoolError::NoWorker { reason })
-}
-
-fn check(sealed: Sealed, trusted: &TrustedKeys, number: u64) -> Result<Generation, PoolError> {
-    let mapped = map::map(&sealed).map_err(PoolError::Map)?;
-    let file = DefinitionsFile::open(mapped, trusted, VerifyMode::EveryPage)?;
-    Ok(Generation {
-        number,
-        sealed,
-        trusted: trusted.clone(),
-        revision: file.revision(),
-        signer: file.signer(),
-        counts: file.counts(),
-    })
 }
 
 /// What is no file, or could be written through.

@@ -1,4 +1,4 @@
-//! The system calls that a worker has left. Any other ends the process at once.
+//! The system calls that a template and a worker have left. Any other ends the process at once.
 
 use std::collections::BTreeMap;
 
@@ -51,18 +51,61 @@ const ON_SOCKET: &[libc::c_long] = &[
     libc::SYS_recvmsg,
 ];
 
-/// Puts the filter on all threads of the process.
+/// What a template needs besides: making workers, and what those do before their own filter.
+const OF_TEMPLATE: &[libc::c_long] = &[
+    libc::SYS_clone,
+    libc::SYS_clone3,
+    libc::SYS_wait4,
+    libc::SYS_getppid,
+    libc::SYS_pidfd_open,
+    libc::SYS_prctl,
+    libc::SYS_seccomp,
+    libc::SYS_dup2,
+    libc::SYS_dup3,
+    libc::SYS_close_range,
+    libc::SYS_fcntl,
+    libc::SYS_prlimit64,
+    libc::SYS_tgkill,
+    libc::SYS_getrusage,
+    libc::SYS_set_tid_address,
+    libc::SYS_statx,
+];
+
+/// Puts the template's filter on the process.
+///
+/// # Errors
+/// When the filter can't be made or the kernel refuses it.
+pub(crate) fn restrict_template() -> Result<(), String> {
+    let program = rules()
+        .map(|mut rules| {
+            for call in OF_TEMPLATE {
+                rules.insert(*call, Vec::new());
+            }
+            rules
+        })
+        .and_then(program)
+        .map_err(|error| format!("the filter can't be made: {error}"))?;
+    seccompiler::apply_filter(&program)
+        .map_err(|error| format!("the kernel refused the filter: {error}"))
+}
+
+/// Puts the worker's filter on all threads of the process.
 ///
 /// # Errors
 /// When the filter can't be made or the kernel refuses it.
 pub(crate) fn restrict() -> Result<(), String> {
-    let program = program().map_err(|error| format!("the filter can't be made: {error}"))?;
+    let program = rules()
+        .and_then(program)
+        .map_err(|error| format!("the filter can't be made: {error}"))?;
     seccompiler::apply_filter_all_threads(&program)
         .map_err(|error| format!("the kernel refused the filter: {error}"))
 }
 
-fn program() -> Result<BpfProgram, seccompiler::BackendError> {
-    let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+type Rules = BTreeMap<i64, Vec<SeccompRule>>;
+
+/// What a worker has left.
+fn rules() -> Result<Rules, seccompiler::BackendError> {
+    let mut rules = Rules::new();
     for call in PLAIN {
         rules.insert(*call, Vec::new());
     }
@@ -95,6 +138,10 @@ fn program() -> Result<BpfProgram, seccompiler::BackendError> {
         condition(1, SeccompCmpOp::Eq, libc::RLIMIT_CPU.into())?,
     ])?;
     rules.insert(libc::SYS_prlimit64, vec![limit_own]);
+    Ok(rules)
+}
+
+fn program(rules: Rules) -> Result<BpfProgram, seccompiler::BackendError> {
     SeccompFilter::new(
         rules,
         SeccompAction::KillProcess,

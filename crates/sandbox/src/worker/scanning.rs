@@ -1,0 +1,125 @@
+//! A worker's life.
+
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use model::{FileOutcome, ScanFailure};
+use scan::yara::FileNames;
+use scan::{Input, Limits, Scanner, Watch};
+
+use super::{Hook, Stop, refused};
+use crate::channel::{receive, send};
+use crate::message::{Names, Order, Report};
+use crate::protection::Protection;
+use crate::{confine, content};
+
+/// Processor time beyond the time for a file, before the kernel ends the worker: the pool, while
+/// there is one, ends it sooner.
+const PROCESSOR_GRACE_SECONDS: u64 = 10;
+
+pub(super) fn serve(
+    socket: BorrowedFd<'_>,
+    scanner: &mut Scanner<'_>,
+    hook: &mut Hook<'_>,
+) -> Result<(), Stop> {
+    match begin(scanner) {
+        Ok(protections) => send(socket, &Report::Ready { protections }, &[])?,
+        Err(Stop::Closed) => return Err(Stop::Closed),
+        Err(Stop::Refused(reason)) => {
+            send(socket, &Report::Refused { reason }, &[])?;
+            return Err(Stop::Closed);
+        }
+    }
+    loop {
+        let (order, mut attached) = receive::<Order>(socket, None)?;
+        let (Order::Scan { limits, names }, Some(file)) = (order, attached.pop()) else {
+            return Err(Stop::Closed);
+        };
+        let outcome = scan(socket, scanner, file.as_fd(), names.as_ref(), &limits, hook);
+        drop(file);
+        send(socket, &Report::Outcome { outcome }, &[])?;
+    }
+}
+
+fn begin(scanner: &mut Scanner<'_>) -> Result<Vec<Protection>, Stop> {
+    confine::rename_worker().map_err(refused)?;
+    confine::close_inherited().map_err(refused)?;
+    // The first scan with a limit on its time starts yara-x's clock, a thread.
+    let limits = Limits::default();
+    scanner.scan(Input::whole(b"warm-up"), &limits, &mut Clock::new(|_| {}));
+    limit_processor_time(&limits)?;
+    confine::end_threads().map_err(refused)?;
+    // Never without: a worker that can't be kept from calling the kernel reads no file.
+    confine::restrict_system_calls().map_err(Stop::Refused)?;
+    Ok(vec![Protection::active("seccomp")])
+}
+
+fn limit_processor_time(limits: &Limits) -> Result<(), Stop> {
+    let seconds = limits
+        .time
+        .as_secs()
+        .saturating_add(PROCESSOR_GRACE_SECONDS);
+    confine::limit_processor_seconds(seconds).map_err(refused)
+}
+
+fn scan(
+    socket: BorrowedFd<'_>,
+    scanner: &mut Scanner<'_>,
+    file: BorrowedFd<'_>,
+    names: Option<&Names>,
+    limits: &Limits,
+    hook: &mut Hook<'_>,
+) -> FileOutcome {
+    if let Err(Stop::Refused(reason)) = limit_processor_time(limits) {
+        return FileOutcome::Failed {
+            failure: ScanFailure::NoWorker { reason },
+        };
+    }
+    let content = match content::read(file, limits.file_bytes) {
+        Ok(content) => content,
+        Err(failure) => return FileOutcome::Failed { failure },
+    };
+    hook(&[], &content.bytes);
+    let mut watch = Clock::new(|member: &[String]| {
+        let report = Report::Opening {
+            member: member.to_vec(),
+        };
+        // If the pool is gone, the next order will tell.
+        let _ = send(socket, &report, &[]);
+        hook(member, &[]);
+    });
+    let names = names.map(|names| FileNames {
+        owner: names.owner.clone(),
+        ..FileNames::of_path(&names.path)
+    });
+    let mut input = Input::prefix(&content.bytes, content.size);
+    if let Some(names) = &names {
+        input = input.named(names);
+    }
+    let verdict = scanner.scan(input, limits, &mut watch);
+    FileOutcome::Judged { verdict }
+}
+
+struct Clock<F> {
+    started: Instant,
+    opening: F,
+}
+
+impl<F: FnMut(&[String])> Clock<F> {
+    fn new(opening: F) -> Self {
+        Self {
+            started: Instant::now(),
+            opening,
+        }
+    }
+}
+
+impl<F: FnMut(&[String])> Watch for Clock<F> {
+    fn now(&mut self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn opening(&mut self, member: &[String]) {
+        (self.opening)(member);
+    }
+}

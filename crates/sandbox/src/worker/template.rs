@@ -1,0 +1,145 @@
+//! The template's life.
+
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::process::{
+    Pid, PidfdFlags, Signal, WaitOptions, getpid, getppid, pidfd_open,
+    set_parent_process_death_signal, waitpid,
+};
+use scan::{Definitions, PublicKey, Scanner, TrustedKeys, VerifyMode};
+
+use super::{Hook, Stop, refused, scanning};
+use crate::channel::{receive, send};
+use crate::message::{TemplateOrder, TemplateReport};
+use crate::sealed::Sealed;
+use crate::{confine, map};
+
+pub(super) fn serve(socket: BorrowedFd<'static>, hook: &mut Hook<'_>) -> Result<(), Stop> {
+    confine::begin().map_err(refused)?;
+    let (order, mut attached) = receive::<TemplateOrder>(socket, None)?;
+    let (
+        TemplateOrder::Open {
+            trusted,
+            memory_bytes,
+        },
+        Some(definitions),
+    ) = (order, attached.pop())
+    else {
+        return Err(Stop::Refused(
+            "expected to be given definitions first".into(),
+        ));
+    };
+    let protections = confine::restrict(memory_bytes).map_err(refused)?;
+    confine::restrict_template_calls().map_err(Stop::Refused)?;
+    let definitions = open(definitions, &trusted)?;
+    send(socket, &TemplateReport::Opened { protections }, &[])?;
+    let mut scanner = Scanner::new(&definitions);
+    loop {
+        let (order, attached) = receive::<TemplateOrder>(socket, None)?;
+        match order {
+            TemplateOrder::Open { .. } => {
+                return Err(Stop::Refused("expected definitions only once".into()));
+            }
+            TemplateOrder::Load => {
+                definitions.load_all().map_err(refused)?;
+                scanner.prepare();
+                confine::give_back_memory();
+                send(socket, &TemplateReport::Loaded, &[])?;
+            }
+            TemplateOrder::Fork => {
+                let Ok([theirs, words]) = <[OwnedFd; 2]>::try_from(attached) else {
+                    return Err(Stop::Refused("expected a socket and a pipe".into()));
+                };
+                match fork(getpid())? {
+                    Side::Template(worker) => {
+                        drop((theirs, words));
+                        forked(socket, worker)?;
+                    }
+                    Side::Worker => {
+                        become_worker(&theirs, &words)?;
+                        drop((theirs, words));
+                        return scanning::serve(socket, &mut scanner, hook);
+                    }
+                }
+            }
+            TemplateOrder::Reap { process } => {
+                let status = Pid::from_raw(process)
+                    .and_then(|worker| waitpid(Some(worker), WaitOptions::NOHANG).ok())
+                    .flatten()
+                    .map(|(_, status)| status.as_raw());
+                send(socket, &TemplateReport::Ended { status }, &[])?;
+            }
+        }
+    }
+}
+
+fn open(attached: OwnedFd, trusted: &[String]) -> Result<Definitions, Stop> {
+    let sealed = Sealed::from_fd(attached).map_err(refused)?;
+    let mapped = map::map(&sealed).map_err(refused)?;
+    let trusted = trusted
+        .iter()
+        .map(|key| PublicKey::parse(key))
+        .collect::<Result<TrustedKeys, _>>()
+        .map_err(refused)?;
+    // The pool has checked every page of this very memory.
+    Definitions::open(mapped, &trusted, VerifyMode::HeaderPage).map_err(refused)
+}
+
+/// Which of the two processes this is, after a fork.
+enum Side {
+    Template(Pid),
+    Worker,
+}
+
+fn fork(template: Pid) -> Result<Side, Stop> {
+    // SAFETY: a copy of a process with one thread has no lock that somebody held and nobody will
+    // release. The template starts no thread: it runs nothing but `serve` above.
+    #[allow(
+        unsafe_code,
+        reason = "making a copy of the process is what a template is for"
+    )]
+    let process = unsafe { libc::fork() };
+    if process > 0 {
+        let worker = Pid::from_raw(process);
+        return worker
+            .map(Side::Template)
+            .ok_or_else(|| Stop::Refused("a process has no number".into()));
+    }
+    if process < 0 {
+        let error = std::io::Error::last_os_error();
+        return Err(Stop::Refused(format!("no process could be made: {error}")));
+    }
+    // A template ends when its pool closes the socket, and takes its workers with it, whatever
+    // they are doing.
+    set_parent_process_death_signal(Some(Signal::KILL)).map_err(refused)?;
+    if getppid() == Some(template) {
+        Ok(Side::Worker)
+    } else {
+        Err(Stop::Closed)
+    }
+}
+
+fn forked(socket: BorrowedFd<'_>, worker: Pid) -> Result<(), Stop> {
+    let process = worker.as_raw_nonzero().get();
+    let handle = pidfd_open(worker, PidfdFlags::empty()).map_err(refused)?;
+    send(
+        socket,
+        &TemplateReport::Forked { process },
+        &[std::os::fd::AsFd::as_fd(&handle)],
+    )?;
+    Ok(())
+}
+
+/// Puts a worker's own socket and error output in the places of the template's.
+fn become_worker(socket: &OwnedFd, words: &OwnedFd) -> Result<(), Stop> {
+    for (own, place) in [(socket, 0), (words, 2)] {
+        // SAFETY: only standard input and error output change, which nothing in this process owns:
+        // the borrow of standard input is of a number that stays open.
+        #[allow(unsafe_code, reason = "no object owns a standard stream")]
+        let result = unsafe { libc::dup2(own.as_raw_fd(), place) };
+        if result < 0 {
+            return Err(refused(std::io::Error::last_os_error()));
+        }
+    }
+    Ok(())
+}
