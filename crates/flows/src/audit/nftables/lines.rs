@@ -4,18 +4,26 @@ use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use crate::audit::question::{Question, host_text};
+use crate::audit::question::Question;
 use crate::endpoint::Transport;
+use crate::host::Host;
 
 /// Rules at the head of a chain that accept the first packets; a comment where the addresses
 /// are not known, as nftables knows no names.
 pub(super) fn first(chain: &str, v4: bool, v6: bool, question: &Question<'_>) -> Vec<String> {
-    let host = host_text(&question.endpoint.host);
     if question.addresses.is_empty() {
+        let host = &question.endpoint.host;
+        let key = match host {
+            Host::OneLabel(name) | Host::AnyDepth(name) | Host::ApexAndSubdomains(name) => {
+                format!("*.{name}")
+            }
+            Host::Exact(_) | Host::Ip(_) | Host::Cidr(_) | Host::Unset(_) | Host::Unknown => {
+                host.value()
+            }
+        };
         return vec![format!(
-            "# {}: nftables knows no names; give the addresses of {host} (--address {}=ADDRESS), then a line is written here",
-            question.flow.id,
-            question.endpoint.host.value(),
+            "# {}: nftables knows no names; with --address {key}=ADDRESS a line is written here",
+            question.flow.id
         )];
     }
     let mut lines = Vec::new();
