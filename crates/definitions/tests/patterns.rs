@@ -107,6 +107,17 @@ fn logic_counts_and_splits_as_clamav_does() {
 }
 
 #[test]
+fn text_is_matched_in_lower_case_with_single_spaces_too() {
+    let line = format!(
+        "Test.Text;Target:7;0&1;{};{}",
+        hex("if (needle) then"),
+        hex("do it")
+    );
+    assert!(finds("ldb", &line, b"IF\t (Needle)\r\n  THEN\nDo   It\n"));
+    assert!(!finds("ldb", &line, b"IF\t (Needle)\r\n  THEN\nDoIt\n"));
+}
+
+#[test]
 fn expressions_run_behind_their_trigger() {
     let trigger = hex("trigger");
     let line = format!("0&1;{trigger};0/needle[0-9]+\\/x/i");

@@ -63,12 +63,13 @@ fn round(lines: &[Line]) -> Outcome {
     }
     println!(
         "{} signatures: {} files made, clamscan finds {}, found here {}; variants found by either \
-         {}; differences {}; not made {not_made:?}",
+         {}; HTML and text found here alone {}; differences {}; not made {not_made:?}",
         lines.len(),
         all.made,
         all.judge,
         all.own,
         all.variants,
+        all.forms,
         all.differences.len()
     );
     for difference in all.differences.iter().take(60) {

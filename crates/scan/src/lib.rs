@@ -19,6 +19,7 @@ mod file_type;
 mod key;
 mod kind;
 mod limits;
+mod normalise;
 #[cfg(test)]
 mod peer;
 mod scanner;

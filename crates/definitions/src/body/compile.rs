@@ -20,6 +20,11 @@ use super::model::{Conditions, Pattern, Signature, Subsignature};
 )]
 pub struct CompileError;
 
+/// How often less than four bytes, a letter, or nothing in particular is to be expected.
+const SHORT_HINT: f64 = 1e4;
+const LETTER_HINT: f64 = 1e5;
+const NO_HINT: f64 = 1e6;
+
 /// Compiles body signatures one by one.
 #[derive(Debug)]
 pub struct Compiler {
@@ -149,7 +154,7 @@ impl Compiler {
         self.programs.u32(rule);
         self.conditions(&signature.conditions)?;
         self.programs.u32(most(signature));
-        let order = order(signature);
+        let order = order(signature, Frequencies::shipped());
         self.programs
             .u8(u8::try_from(order.len()).map_err(|_| CompileError)?);
         self.programs.bytes(&order);
@@ -252,27 +257,45 @@ fn most(signature: &Signature) -> u32 {
     most
 }
 
-/// The order in which subsignatures are tried: what is found or missed fastest first, expressions
-/// and comparisons behind what they ask for.
-fn order(signature: &Signature) -> Vec<u8> {
-    let mut order: Vec<(u8, usize, u8)> = Vec::new();
+/// The order in which subsignatures are tried: first those without which the expression is false,
+/// the rarest of them first, then the others; expressions and comparisons behind what they ask for.
+fn order(signature: &Signature, frequencies: &Frequencies) -> Vec<u8> {
+    let mut order: Vec<(bool, bool, f64, u8)> = Vec::new();
     for (id, subsignature) in (0..).zip(&signature.subsignatures) {
-        let (class, worth) = match subsignature {
-            Subsignature::Patterns(patterns) => (0, patterns.iter().map(worth).min().unwrap_or(0)),
-            Subsignature::Expression { .. } | Subsignature::Comparison(_) => (1, usize::MAX),
+        let often = match subsignature {
+            Subsignature::Patterns(patterns) => Some(
+                patterns
+                    .iter()
+                    .map(|pattern| often(pattern, frequencies))
+                    .sum(),
+            ),
+            Subsignature::Expression { .. } | Subsignature::Comparison(_) => None,
         };
-        order.push((class, usize::MAX - worth, id));
+        let spare = often.is_some() && !logic::needs(&signature.logic, id);
+        order.push((often.is_none(), spare, often.unwrap_or(0.0), id));
     }
-    order.sort_unstable();
-    order.into_iter().map(|(_, _, id)| id).collect()
+    order.sort_by(|left, right| {
+        let key = |(late, spare, _, id): &(bool, bool, f64, u8)| (*late, *spare, *id);
+        let (late, spare, left_id) = key(left);
+        let (right_late, right_spare, right_id) = key(right);
+        (late, spare)
+            .cmp(&(right_late, right_spare))
+            .then(left.2.total_cmp(&right.2))
+            .then(left_id.cmp(&right_id))
+    });
+    order.into_iter().map(|(.., id)| id).collect()
 }
 
-/// How well a pattern is looked for.
-fn worth(pattern: &Pattern) -> usize {
+/// How often a pattern is to be expected in a mebibyte, by what it is looked for by.
+fn often(pattern: &Pattern, frequencies: &Frequencies) -> f64 {
     let hint = |part| match best_hint(part) {
-        Some((_, Ok(bytes))) => bytes.len() * 4,
-        Some((_, Err(_))) => 1,
-        None => 0,
+        Some((_, Ok(bytes))) if bytes.len() >= 4 => frequencies
+            .windows(&bytes, 4)
+            .into_iter()
+            .fold(SHORT_HINT, f64::min),
+        Some((_, Ok(_))) => SHORT_HINT,
+        Some((_, Err(_))) => LETTER_HINT,
+        None => NO_HINT,
     };
-    pattern.parts.iter().map(hint).max().unwrap_or(0)
+    pattern.parts.iter().map(hint).fold(NO_HINT, f64::min)
 }

@@ -122,7 +122,8 @@ impl Tables {
             entries.dedup();
             let filter = match lane {
                 Lane::Long | Lane::Middle => hash_filter(entries),
-                Lane::Short => pairs.clone(),
+                Lane::Short if pairs.is_empty() => Vec::new(),
+                Lane::Short => [pairs.clone(), hash_filter(entries)].concat(),
                 Lane::Tiny => Vec::new(),
             };
             areas.extend(write_lane(&filter, entries, section)?);

@@ -32,6 +32,28 @@ pub(super) fn most(logic: &Logic) -> u32 {
     }
 }
 
+/// Whether an expression is false without a match of a subsignature.
+pub(super) fn needs(logic: &Logic, subsignature: u8) -> bool {
+    let wants = |count: Option<(Operator, u32)>| match count {
+        None | Some((Operator::More, _)) => true,
+        Some((Operator::Equal, number)) => number > 0,
+        Some((Operator::Less, _)) => false,
+    };
+    match logic {
+        Logic::Leaf { id, count } => *id == subsignature && wants(*count),
+        Logic::Both {
+            all,
+            left,
+            right,
+            count,
+        } => {
+            let (left, right) = (needs(left, subsignature), needs(right, subsignature));
+            let both = if *all { left || right } else { left && right };
+            both && wants(count.map(|(operator, number, _)| (operator, number)))
+        }
+    }
+}
+
 fn operator(character: u8) -> Option<Operator> {
     match character {
         b'=' => Some(Operator::Equal),

@@ -232,7 +232,11 @@ impl<'d> Patterns<'d> {
                 .iter()
                 .rev()
                 .fold(0, |window, byte| window << 8 | u64::from(*byte));
-            for entry in table.entries(window_hash(window)) {
+            let hash = window_hash(window);
+            if !table.may_hold(hash) {
+                continue;
+            }
+            for entry in table.entries(hash) {
                 budget.spend(1)?;
                 let within = usize::try_from(entry.window).unwrap_or(0);
                 if let Some(literal) = position.checked_sub(within) {

@@ -7,6 +7,8 @@ use super::sweep::Hits;
 
 /// Signatures that are remembered from one file to the next at most.
 const KEPT: usize = 1 << 12;
+/// Bytes of a normalised form whose room is kept for the next file.
+const KEPT_TEXT: usize = 1 << 20;
 
 /// The signatures whose guard was found.
 #[derive(Debug, Default)]
@@ -15,6 +17,8 @@ pub(crate) struct State {
     places: HashSet<u32>,
     /// Room for one block's positions.
     pub(super) hits: Hits,
+    /// Room for a file's normalised form.
+    pub(crate) text: Vec<u8>,
 }
 
 impl State {
@@ -23,6 +27,13 @@ impl State {
         self.places.clear();
         self.armed.shrink_to(KEPT);
         self.places.shrink_to(KEPT);
+    }
+
+    /// Takes back the room of a normalised form.
+    pub(crate) fn keep_text(&mut self, mut text: Vec<u8>) {
+        text.clear();
+        text.shrink_to(KEPT_TEXT);
+        self.text = text;
     }
 
     pub(super) fn is_armed(&self, signature: usize) -> bool {

@@ -49,7 +49,7 @@ pub(super) fn long(filter: &[[u8; 8]], words: &[[u8; 4]], hits: &mut Hits) {
     let mut low = u64::from(u32::from_le_bytes(*first));
     for (index, word) in rest.enumerate() {
         let high = u64::from(u32::from_le_bytes(*word));
-        if passes(filter, shift, low | high << 32) {
+        if passes_by(filter, shift, window_hash(low | high << 32)) {
             hits.note(index * 4);
         }
         low = high;
@@ -62,7 +62,7 @@ pub(super) fn middle(filter: &[[u8; 8]], words: &[[u8; 4]], hits: &mut Hits) {
     hits.count = 0;
     let shift = 64 - filter.len().trailing_zeros();
     for (index, word) in words.iter().enumerate() {
-        if passes(filter, shift, u32::from_le_bytes(*word).into()) {
+        if passes_by(filter, shift, window_hash(u32::from_le_bytes(*word).into())) {
             hits.note(index * 4);
         }
     }
@@ -92,13 +92,18 @@ pub(super) fn pairs(bits: &[[u8; 8]; 1024], bytes: &[u8], hits: &mut Hits) {
     }
 }
 
+/// Whether a hash passes a filter.
+#[inline]
+pub(super) fn passes(filter: &[[u8; 8]], hash: u64) -> bool {
+    passes_by(filter, 64 - filter.len().trailing_zeros(), hash)
+}
+
 #[inline]
 #[expect(
     clippy::cast_possible_truncation,
     reason = "no filter is larger than memory"
 )]
-fn passes(filter: &[[u8; 8]], shift: u32, window: u64) -> bool {
-    let hash = window_hash(window);
+fn passes_by(filter: &[[u8; 8]], shift: u32, hash: u64) -> bool {
     let bits = filter_bits(hash);
     filter
         .get((hash >> (shift & 63)) as usize)

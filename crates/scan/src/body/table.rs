@@ -2,10 +2,11 @@
 //! of a file which guard may stand.
 
 use super::layout::{
-    ANCHOR_BYTES, ANCHORS_AT, ENTRY_BYTES, GUARD_BYTES, LANE_BYTES, Lane, NO_TAG, TARGET_BYTES,
-    filter_word, tag, window_hash,
+    ANCHOR_BYTES, ANCHORS_AT, ENTRY_BYTES, GUARD_BYTES, LANE_BYTES, Lane, NO_TAG, PAIR_WORDS,
+    TARGET_BYTES, filter_word, tag, window_hash,
 };
 use super::place::Place;
+use super::sweep;
 use crate::definitions::bytes::{slice, u16_at, u32_at, u64_at};
 
 /// What stands at a position if the guard does.
@@ -52,12 +53,17 @@ impl<'d> Row<'d> {
         let (filter, rest) = self.area(at, 8)?.as_chunks::<8>();
         let (buckets, more) = self.area(at + 16, 4)?.as_chunks::<4>();
         let entries = self.area(at + 32, ENTRY_BYTES)?;
+        let hashed = match lane {
+            Lane::Short => filter.get(PAIR_WORDS..).unwrap_or_default(),
+            Lane::Long | Lane::Middle | Lane::Tiny => filter,
+        };
         let sound = rest.is_empty()
             && more.is_empty()
-            && (filter.is_empty() || (filter.len() >= 2 && filter.len().is_power_of_two()))
+            && (hashed.is_empty() || (hashed.len() >= 2 && hashed.len().is_power_of_two()))
             && (buckets.len() < 2 || (buckets.len() - 1).is_power_of_two());
         sound.then_some(Table {
             filter,
+            hashed,
             buckets,
             entries,
         })
@@ -81,6 +87,8 @@ impl<'d> Row<'d> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Table<'d> {
     filter: &'d [[u8; 8]],
+    /// The part of the filter that is asked with the whole window's hash.
+    hashed: &'d [[u8; 8]],
     buckets: &'d [[u8; 4]],
     entries: &'d [u8],
 }
@@ -88,6 +96,12 @@ pub(super) struct Table<'d> {
 impl<'d> Table<'d> {
     pub(super) const fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Whether a window may be in the table.
+    #[inline]
+    pub(super) fn may_hold(&self, hash: u64) -> bool {
+        self.hashed.is_empty() || sweep::passes(self.hashed, hash)
     }
 
     /// The words of the filter.

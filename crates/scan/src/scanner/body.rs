@@ -4,7 +4,8 @@ use model::Limit;
 
 use super::Run;
 use crate::body::Budget;
-use crate::facts::{Context, Facts};
+use crate::facts::{Context, Facts, Target};
+use crate::normalise::text;
 
 impl Run<'_, '_> {
     pub(super) fn match_patterns(&mut self, bytes: &[u8], facts: &Facts, found: &mut Vec<u32>) {
@@ -15,7 +16,16 @@ impl Run<'_, '_> {
             containers: &self.containers,
         };
         let mut budget = Budget::for_bytes(bytes.len());
-        let done = patterns.scan(bytes, facts, context, self.state, found, &mut budget);
+        let mut done = patterns.scan(bytes, facts, context, self.state, found, &mut budget);
+        if matches!(facts.target, Target::Text | Target::Html) {
+            // Signatures for text expect it in lower case with single spaces.
+            let mut text = std::mem::take(&mut self.state.text);
+            if text::normalise(bytes, &mut text) {
+                let again = patterns.scan(&text, facts, context, self.state, found, &mut budget);
+                done = done.and(again);
+            }
+            self.state.keep_text(text);
+        }
         if done.is_err() {
             // Work stands for time, so that the same file always ends at the same place.
             self.hit(Limit::Time);
