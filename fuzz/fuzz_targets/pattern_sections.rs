@@ -13,7 +13,7 @@ static SECTIONS: LazyLock<(Vec<u8>, Vec<u8>)> = LazyLock::new(|| {
     let signatures = [
         read_ndb("A:0:*:61626364(65|66)67*68??6a6b{2-5}6c6d6e"),
         read_ndb("B:1:EP+0,4:558bec{-9}83ec!(10|20)50"),
-        read_ldb("C;Target:0;(0|1)>1&2&3;616263::iw;(B)64656667(L);6869[1-3]6a6b6c;0/x+y/gi"),
+        read_ldb("C;Target:0;(0|1)>1&2&3;616263::iw;(B)64656667(L);68[1-3]6a6b6c;0/x+y/gi"),
         read_ldb("D;Engine:51-255,FileSize:1-9999,Target:0;0&1;73697a653d;0(>>5#db2#>41)"),
     ];
     for (rule, signature) in (0..).zip(signatures) {
