@@ -183,7 +183,7 @@ impl Run<'_, '_> {
         let mut found = Vec::new();
         if whole {
             self.match_hashes(&mut digests, &mut found);
-            self.match_sections(bytes, facts.executable.as_ref(), &mut found);
+            self.match_parts(bytes, facts.executable.as_ref(), &mut found);
         }
         self.match_patterns(bytes, &facts, &mut found);
         self.match_yara(bytes, &mut found);

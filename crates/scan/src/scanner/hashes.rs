@@ -15,8 +15,8 @@ impl Run<'_, '_> {
         self.note_damage(looked_up);
     }
 
-    /// The rules for the sections of a PE file.
-    pub(super) fn match_sections(
+    /// The rules for the sections and the imports of a PE file.
+    pub(super) fn match_parts(
         &mut self,
         bytes: &[u8],
         executable: Option<&Executable>,
@@ -26,14 +26,20 @@ impl Run<'_, '_> {
         else {
             return;
         };
+        let wanted = self.has_tables(Hashed::Imports);
+        if let Some(list) = wanted.then(|| executable.import_list(bytes)).flatten() {
+            let mut digests = Digests::new(&list);
+            let looked_up = self.look_up(Hashed::Imports, &mut digests, found);
+            self.note_damage(looked_up);
+        }
+        if !self.has_tables(Hashed::Section) {
+            return;
+        }
         for section in &executable.sections {
-            // A section that the file does not hold whole has no hash.
-            let content = usize::try_from(section.raw_offset)
-                .ok()
-                .zip(usize::try_from(section.raw_size).ok())
-                .and_then(|(at, length)| bytes.get(at..at.checked_add(length)?))
-                .filter(|content| !content.is_empty());
-            let Some(content) = content else { continue };
+            let content = executable.section_bytes(section, bytes);
+            if content.is_empty() {
+                continue;
+            }
             if self.time_left().is_none() {
                 self.stop(model::Limit::Time);
                 return;
@@ -50,6 +56,14 @@ impl Run<'_, '_> {
         let looked_up = self.look_up(Hashed::Allowed, digests, &mut found);
         self.note_damage(looked_up);
         !found.is_empty()
+    }
+
+    /// Whether there is anything to look up.
+    fn has_tables(&self, hashed: Hashed) -> bool {
+        Algorithm::ALL.into_iter().any(|algorithm| {
+            // A table that can't be read is told of where it is looked up.
+            !matches!(self.definitions.hash_table(hashed, algorithm), Ok(None))
+        })
     }
 
     fn look_up(
