@@ -5,19 +5,28 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
+use definitions::BuildOptions;
 use model::{DefinitionRevision, Timestamp};
 
-use super::key;
 use super::progress::Shown;
+use super::{key, lint};
 use crate::ctl::moment;
 use crate::failure::Failure;
 use crate::output;
 
+/// Where the results go.
+pub(super) struct Outputs {
+    pub(super) definitions: PathBuf,
+    /// What can't be used, as JSON.
+    pub(super) report: Option<PathBuf>,
+}
+
 pub(super) fn run(
     sources: &[PathBuf],
-    output: &Path,
+    outputs: &Outputs,
     revision: Option<u64>,
     key: Option<PathBuf>,
+    options: &BuildOptions,
 ) -> anyhow::Result<ExitCode> {
     let sources = definitions::load(sources).map_err(Failure::usage)?;
     let now = u64::try_from(Timestamp::now().seconds()).unwrap_or_default();
@@ -35,10 +44,20 @@ pub(super) fn run(
         }
     };
     let mut shown = Shown::new();
-    let built = definitions::build(&sources, revision, &mut |progress| shown.tell(progress));
+    let built = definitions::build_with(options, &sources, revision, &mut |progress| {
+        shown.tell(progress);
+    });
     shown.end();
     let compiled = built?;
+    drop(sources);
+    if let Some(path) = &outputs.report {
+        lint::write(compiled.report(), path)?;
+    }
+    if let Some(summary) = lint::summary(compiled.report()) {
+        eprintln!("not used: {summary}; see which with --report");
+    }
     let file = definitions::sign(&compiled, &key);
+    let output = &outputs.definitions;
     write_whole(output, &file)?;
     let counts = compiled.counts();
     output::line(format_args!(

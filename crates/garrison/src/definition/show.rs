@@ -35,7 +35,16 @@ pub(super) fn show(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
             "revision": file.revision(),
             "bytes": length,
             "hashes": { "md5": counts.md5, "sha1": counts.sha1, "sha256": counts.sha256 },
+            "section_hashes": counts.section_hashes,
+            "import_hashes": counts.import_hashes,
+            "allowed_hashes": counts.allowed,
             "yara_rules": counts.yara,
+            "sections": file
+                .sections()
+                .map(|(kind, bytes)| {
+                    serde_json::json!({ "kind": kind.number(), "name": kind.name(), "bytes": bytes })
+                })
+                .collect::<Vec<_>>(),
             "signer": file.signer().to_string(),
             "signed_by_own_build_key": trusted_here,
         });
@@ -44,6 +53,10 @@ pub(super) fn show(path: &Path, json: bool) -> anyhow::Result<ExitCode> {
         output::line(format_args!("revision   {}", file.revision()))?;
         output::line(format_args!("size       {}", moment::bytes(length as u64)))?;
         output::line(format_args!("rules      {}", tell(&counts)))?;
+        for (kind, bytes) in file.sections() {
+            let bytes = moment::bytes(bytes as u64);
+            output::line(format_args!("  {:<14} {bytes}", kind.name()))?;
+        }
         let whose = if trusted_here {
             "your build key"
         } else {
