@@ -1,0 +1,226 @@
+//! Each kind of hash list, judged by clamscan: over files made here it finds what Garrison finds
+//! with the same lists, and nothing else.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test may stop at a broken expectation"
+)]
+
+mod setup;
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use definitions::{BuildOptions, Source, build_with, sign};
+use md5::Md5;
+use model::DefinitionRevision;
+use scan::{Definitions, VerifyMode};
+use setup::{gzip, key, scan, skipped, source, trusted, zip};
+use sha1::Sha1;
+use sha2::{Digest as _, Sha256};
+
+const CLAMSCAN: &str = "/usr/bin/clamscan";
+
+/// A PE file with these sections, each a multiple of 512 bytes.
+fn pe(sections: &[Vec<u8>]) -> Vec<u8> {
+    let words = |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|w| w.to_le_bytes()).collect() };
+    let mut file = b"MZ".to_vec();
+    file.resize(0x3c, 0);
+    file.extend(words(&[0x80]));
+    file.resize(0x80, 0);
+    file.extend(b"PE\0\0\x4c\x01");
+    file.push(u8::try_from(sections.len()).unwrap());
+    file.push(0);
+    file.extend(words(&[0, 0, 0]));
+    file.extend([0xe0, 0, 2, 1]);
+    let optional = file.len();
+    // PE32; entry point, bases, image base, alignments.
+    file.extend([0x0b, 1, 6, 0]);
+    file.extend(words(&[
+        0x200, 0x200, 0, 0x1000, 0x1000, 0x2000, 0x40_0000, 0x1000, 0x200, 4, 0, 4, 0,
+    ]));
+    file.extend(words(&[0x1_0000, 0x400, 0, 3]));
+    file.extend(words(&[0x10_0000, 0x1000, 0x10_0000, 0x1000, 0, 16]));
+    file.resize(optional + 0xe0, 0);
+    let mut at = 0x400u32;
+    for (number, section) in (1u32..).zip(sections) {
+        let length = u32::try_from(section.len()).unwrap();
+        file.extend(b".section");
+        file.extend(words(&[length, 0x1000 * number, length, at]));
+        file.extend(words(&[0, 0, 0, 0x6000_0020]));
+        at += length;
+    }
+    file.resize(0x400, 0);
+    file.extend(sections.concat());
+    file
+}
+
+fn section(length: usize, step: u8) -> Vec<u8> {
+    let mut value = 0u8;
+    let next = || {
+        value = value.wrapping_mul(5).wrapping_add(step);
+        value
+    };
+    std::iter::repeat_with(next).take(length).collect()
+}
+
+fn md5(bytes: &[u8]) -> String {
+    hex::encode(Md5::digest(bytes))
+}
+
+fn sha1(bytes: &[u8]) -> String {
+    hex::encode(Sha1::digest(bytes))
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+/// What clamscan says: file and rule.
+fn clamscan(folder: &Path, unwanted: bool) -> BTreeSet<(String, String)> {
+    let mut command = Command::new(CLAMSCAN);
+    command
+        .args(["--allmatch", "--no-summary", "--infected", "--stdout", "-r"])
+        .arg(format!(
+            "--detect-pua={}",
+            if unwanted { "yes" } else { "no" }
+        ))
+        // Else a text in an allowed archive counts as clean afterwards.
+        .arg("--disable-cache")
+        .arg("-d")
+        .arg(folder.join("lists"))
+        .arg(folder.join("files"))
+        .stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        matches!(output.status.code(), Some(0 | 1)),
+        "clamscan: {}\n{said}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
+    said.lines()
+        .filter_map(|line| {
+            let (path, name) = line.strip_suffix(".UNOFFICIAL FOUND")?.rsplit_once(": ")?;
+            let file = Path::new(path).file_name()?.to_str()?;
+            Some((file.to_owned(), name.to_owned()))
+        })
+        .collect()
+}
+
+fn ours(lists: &[Source], files: &[(&str, Vec<u8>)], unwanted: bool) -> BTreeSet<(String, String)> {
+    let options = BuildOptions {
+        unwanted,
+        ..BuildOptions::default()
+    };
+    let compiled = build_with(&options, lists, DefinitionRevision(1), &mut |_| {}).unwrap();
+    let bytes = sign(&compiled, &key());
+    let definitions = Definitions::open(bytes, &trusted(), VerifyMode::WhenTouched).unwrap();
+    files
+        .iter()
+        .flat_map(|(name, bytes)| {
+            let matches = scan(&definitions, bytes).matches.into_iter();
+            matches.map(|found| ((*name).to_owned(), found.rule))
+        })
+        .collect()
+}
+
+#[test]
+fn each_kind_of_hash_list_finds_what_clamscan_finds() {
+    if !Path::new(CLAMSCAN).exists() {
+        skipped(
+            "each_kind_of_hash_list_finds_what_clamscan_finds",
+            "clamscan is not installed",
+        );
+        return;
+    }
+    let (first, second) = (section(512, 3), section(1024, 7));
+    let program = pe(&[first.clone(), second.clone()]);
+    let text = b"some text that is listed\n".repeat(20);
+    let other = b"some text that is not listed\n".to_vec();
+    let good = b"some text that is listed and allowed\n".to_vec();
+    let files = [
+        ("program", program.clone()),
+        ("text", text.clone()),
+        ("other", other.clone()),
+        ("good", good.clone()),
+        ("packed.gz", gzip(&text)),
+        (
+            "archive.zip",
+            zip(&[("good", &good), ("program", &program)]),
+        ),
+        ("good.zip", zip(&[("text", &text)])),
+    ];
+    let line = |fields: &[&str]| fields.join(":") + "\n";
+    let size = |bytes: &[u8]| bytes.len().to_string();
+    let (text_size, good_size) = (size(&text), size(&good));
+    let hdb = [
+        line(&[&md5(&text), &text_size, "Hash.Md5-1"]),
+        line(&[&md5(&good), &good_size, "Hash.Good-1"]),
+        line(&[&md5(&text), "24", "Hash.OtherSize-1"]),
+        line(&[&md5(&program), &size(&program), "Hash.Newer-1", "217"]),
+        line(&[&md5(&program), &size(&program), "Hash.Older-1", "1", "215"]),
+        line(&[&md5(&program), &size(&program), "Hash.Level-1", "1", "216"]),
+    ];
+    let hsb = [
+        line(&[&sha1(&text), &text_size, "Hash.Sha1-1"]),
+        line(&[&sha256(&text), "*", "Hash.Sha256-1", "73"]),
+        line(&[&sha256(&text), &text_size, "Hash.Ignored-1"]),
+    ];
+    let mdb = [
+        line(&["512", &md5(&first), "Section.Md5-1"]),
+        line(&["512", &md5(&second), "Section.OtherSize-1"]),
+    ];
+    let msb = [
+        line(&["1024", &sha1(&second), "Section.Sha1-1"]),
+        line(&["*", &sha256(&second), "Section.Sha256-1", "73"]),
+    ];
+    let archive = &files[6].1;
+    let lists = [
+        source("a.hdb", &hdb.concat()),
+        source("b.hsb", &hsb.concat()),
+        source("c.mdb", &mdb.concat()),
+        source("d.msb", &msb.concat()),
+        source("e.fp", &line(&[&md5(&good), &good_size, "Good"])),
+        source("f.sfp", &line(&[&sha256(archive), "*", "Good", "73"])),
+        source("g.ign2", "Hash.Ignored-1\n"),
+        source(
+            "h.hdu",
+            &line(&[&md5(&other), &size(&other), "PUA.Hash.One-1"]),
+        ),
+        source(
+            "i.hsu",
+            &line(&[&sha256(&program), "*", "PUA.Hash.Two-1", "73"]),
+        ),
+        source(
+            "j.mdu",
+            &line(&["1024", &md5(&second), "PUA.Section.One-1"]),
+        ),
+        source("k.msu", &line(&["512", &sha1(&first), "PUA.Section.Two-1"])),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["files", "lists"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    for (name, bytes) in &files {
+        std::fs::write(folder.path().join("files").join(name), bytes).unwrap();
+    }
+    for list in &lists {
+        std::fs::write(folder.path().join("lists").join(&list.name), &list.bytes).unwrap();
+    }
+    for (unwanted, rules) in [(false, 7), (true, 11)] {
+        let theirs = clamscan(folder.path(), unwanted);
+        assert_eq!(
+            ours(&lists, &files, unwanted),
+            theirs,
+            "unwanted: {unwanted}"
+        );
+        // Each list has found something, so that the comparison means something.
+        let names: BTreeSet<&String> = theirs.iter().map(|(_, name)| name).collect();
+        assert_eq!(names.len(), rules, "{names:?}");
+    }
+}
