@@ -45,7 +45,7 @@ pub(crate) enum Scanned {
     Outcome(FileOutcome),
     /// The worker is lost, and the file with it.
     Lost(ScanFailure),
-    /// The worker was lost before it got the file: another may try.
+    /// The worker was lost before it got the file, or with its template: another may try.
     NotSent,
 }
 
@@ -128,24 +128,29 @@ impl Worker {
                     | ChannelError::TooManyDescriptors(_)
                     | ChannelError::Form(_)
                     | ChannelError::Io(_),
-                ) => return Scanned::Lost(self.post_mortem(limits, member)),
+                ) => return self.post_mortem(limits, member),
             }
         }
     }
 
-    fn post_mortem(&mut self, limits: &Limits, member: Vec<String>) -> ScanFailure {
+    fn post_mortem(&mut self, limits: &Limits, member: Vec<String>) -> Scanned {
         // One that is dying by itself is given the time to, so that the cause is its own.
         self.wait(GRACE);
         let (status, words) = self.end();
         tracing::debug!(?status, words, "a worker was lost");
-        let signal = status.and_then(|status| status.signal());
-        if words.contains(OUT_OF_MEMORY) {
+        // The template is lost, and took its workers with it: no fault of the file's, which can't
+        // reach the template.
+        let Some(status) = status else {
+            return Scanned::NotSent;
+        };
+        let signal = status.signal();
+        Scanned::Lost(if words.contains(OUT_OF_MEMORY) {
             ScanFailure::OutOfMemory { member }
         } else if signal == Some(libc::SIGXCPU) {
             timed_out(limits, member)
         } else {
             ScanFailure::WorkerCrashed { signal, member }
-        }
+        })
     }
 
     /// Ends the process, and returns how it ended and what it said last.

@@ -60,6 +60,55 @@ fn workers_are_made_by_a_confined_template_with_one_thread() {
 }
 
 #[test]
+fn rules_of_every_kind_load_in_the_template_and_match_in_a_worker() {
+    let modules = [
+        "console", "dex", "dotnet", "elf", "hash", "lnk", "macho", "math", "pe", "string", "time",
+    ];
+    let imports: String = modules
+        .map(|module| format!("import \"{module}\"\n"))
+        .concat();
+    let many: String = (0..2000)
+        .map(|number| {
+            format!(
+                "rule many{number} {{ strings: $a = \"literal number {number} of many\" \
+                 $b = /expression {number} [a-z]{{1,20}}/ nocase $c = {{ {:02x} 11 ?? 33 [2-4] 55 }} \
+                 condition: any of them }}\n",
+                number % 256
+            )
+        })
+        .collect();
+    let text = format!(
+        "{imports}{many}
+        rule modules {{ condition: filesize > 3 and (filename matches /^a[b-z]+$/i or
+            hash.md5(0, filesize) == \"\" or pe.is_pe or elf.type == 1 or dotnet.is_dotnet or
+            time.now() == 0 or string.length(filename) > 9 or
+            math.entropy(0, filesize) >= 0.0) }}"
+    );
+    let source = definitions::Source {
+        name: "every.yar".into(),
+        bytes: text.into_bytes(),
+    };
+    let revision = model::DefinitionRevision(1);
+    let compiled = definitions::build(&[source], revision, &mut |_| {}).unwrap();
+    assert!(compiled.report().unusable.is_empty());
+    let sealed = sandbox::Sealed::from_bytes(&definitions::sign(&compiled, &setup::key()));
+    let pool = Pool::new(config(), sealed.unwrap(), &trusted()).unwrap();
+    let verdict = judged(scan(&pool, b"literal number 77 of many, expression 78 abc"));
+    let rules: Vec<&str> = verdict
+        .matches
+        .iter()
+        .map(|found| found.rule.as_str())
+        .collect();
+    for rule in ["many77", "many78", "modules"] {
+        assert!(rules.contains(&rule), "{rule}: {rules:?}");
+    }
+    for program in [b"MZ".as_slice(), b"\x7fELF\x02\x01\x01"] {
+        let content = [program, &[0; 4000]].concat();
+        assert!(judged(scan(&pool, &content)).limits.is_empty());
+    }
+}
+
+#[test]
 fn a_lost_template_is_started_again() {
     let pool = pool();
     let template = pool.template_process().unwrap();

@@ -15,6 +15,9 @@ use crate::sealed::Sealed;
 use crate::{confine, map};
 
 pub(super) fn serve(socket: BorrowedFd<'static>, hook: &mut Hook<'_>) -> Result<(), Stop> {
+    // The first regular expression of a process reads a file in /proc to learn how many processors
+    // there are; later that would end the process.
+    let _ = regex_automata::meta::Config::new().get_pool_capacity();
     confine::begin().map_err(refused)?;
     let (order, mut attached) = receive::<TemplateOrder>(socket, None)?;
     let (
