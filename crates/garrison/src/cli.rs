@@ -47,7 +47,7 @@ pub(crate) enum Command {
     #[command(after_help = garrison_flows::AFTER_HELP)]
     Flows {
         #[command(subcommand)]
-        command: FlowsCommand,
+        command: Box<FlowsCommand>,
     },
     /// Run a site's manager
     Manager(ServiceArguments),
