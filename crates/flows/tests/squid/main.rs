@@ -151,7 +151,7 @@ fn squid_opens_no_tls_that_must_stay_closed_and_opens_the_rest() {
         return;
     }
     let rules = rendered(Format::SquidBypass);
-    let folder = tempfile::tempdir().unwrap();
+    let folder = peer::folder();
     let inspector = peer::certificate(folder.path(), "inspector");
     let origin = peer::certificate(folder.path(), "origin");
     let origin = peer::TlsOrigin::start(&origin);

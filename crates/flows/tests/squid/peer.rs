@@ -71,6 +71,24 @@ impl Drop for Peer {
     }
 }
 
+/// A folder that Squid's own user can reach too, which it becomes where it is started by root:
+/// there the folders above the usual one may be closed to others.
+pub(crate) fn folder() -> TempDir {
+    if is_root() {
+        tempfile::tempdir_in("/var/tmp").unwrap()
+    } else {
+        tempfile::tempdir().unwrap()
+    }
+}
+
+fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+
+    // The owner of what this process makes.
+    let made = tempfile::NamedTempFile::new().unwrap();
+    made.as_file().metadata().unwrap().uid() == 0
+}
+
 /// A certificate with its key in one file, made by openssl. Its subject is the name.
 pub(crate) fn certificate(folder: &Path, name: &str) -> PathBuf {
     let file = folder.join(format!("{name}.pem"));
@@ -211,7 +229,7 @@ impl Squid {
         rules: &str,
     ) -> Self {
         for _ in 0..5 {
-            let folder = tempfile::tempdir().unwrap();
+            let folder = folder();
             std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))
                 .unwrap();
             let hosts: String = names
