@@ -5,9 +5,10 @@ line: {"status": [HTTP status, …]} or {"error": text}. Names lead to loopback 
 of hosts. Everything ends with this process, at the latest after its time limit.
 """
 
-import ctypes, json, os, pwd, shutil, signal, socket, subprocess, sys, tempfile, time
+import ctypes, glob, json, os, pwd, shutil, signal, socket, subprocess, sys, tempfile, time
 
 LIMIT = 240
+SERVICE = f"judge{os.getpid()}"
 
 
 def die_with_parent():
@@ -48,7 +49,8 @@ def judge(order, folder):
             + ("cache_effective_user proxy\n" if os.getuid() == 0 else "")
         )
     squid = subprocess.Popen(
-        ["squid", "-N", "-f", f"{folder}/squid.conf"],
+        # The name is that of its shared memory, which one user's squid must not meet another's by.
+        ["squid", "-n", SERVICE, "-N", "-f", f"{folder}/squid.conf"],
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=die_with_parent,
     )
     try:
@@ -67,6 +69,8 @@ def judge(order, folder):
     finally:
         squid.kill()
         squid.wait()
+        for left in glob.glob(f"/dev/shm/{SERVICE}-*"):
+            os.unlink(left)
 
 
 def main():
@@ -74,7 +78,8 @@ def main():
     die_with_parent()
     if len(sys.argv) > 1:
         subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
-    folder = tempfile.mkdtemp()
+    # Started by root, squid becomes another user, whom the usual folder may be closed to.
+    folder = tempfile.mkdtemp(dir="/var/tmp" if os.getuid() == 0 else None)
     try:
         if os.getuid() == 0:
             user = pwd.getpwnam("proxy")

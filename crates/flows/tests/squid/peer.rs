@@ -212,7 +212,27 @@ impl TlsOrigin {
 pub(crate) struct Squid {
     address: SocketAddr,
     _peer: Peer,
+    _service: Service,
     _folder: TempDir,
+}
+
+/// The name of a Squid's shared memory, which one user's must not meet another's by. What a
+/// killed one leaves of it goes with this.
+struct Service(String);
+
+impl Drop for Service {
+    fn drop(&mut self) {
+        let left = format!("{}-", self.0);
+        for entry in std::fs::read_dir("/dev/shm")
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            if entry.file_name().to_string_lossy().starts_with(&left) {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
+    }
 }
 
 impl Squid {
@@ -228,8 +248,13 @@ impl Squid {
         port_options: &str,
         rules: &str,
     ) -> Self {
-        for _ in 0..5 {
+        for attempt in 0..5 {
             let folder = folder();
+            let service = Service(format!(
+                "judge{}x{}x{attempt}",
+                std::process::id(),
+                u32::from(port_options.is_empty())
+            ));
             std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755))
                 .unwrap();
             let hosts: String = names
@@ -261,13 +286,14 @@ impl Squid {
             }
             let mut peer = Peer::start(
                 Command::new("/usr/sbin/squid")
-                    .args(["-N", "-f"])
+                    .args(["-n", &service.0, "-N", "-f"])
                     .arg(&file),
             );
             if wait_for(address, &mut peer) {
                 return Self {
                     address,
                     _peer: peer,
+                    _service: service,
                     _folder: folder,
                 };
             }
