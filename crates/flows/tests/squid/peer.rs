@@ -37,26 +37,21 @@ pub(crate) fn skip(test: &str, reason: &str) {
     }
 }
 
-/// A child that is gone when the test ends, however that is; a watcher ends it when the test's
-/// process is killed.
+/// A child that is gone when the test ends, however that is: `timeout` ends it after its limit,
+/// when it is told to, and when this thread's end tells it to.
 struct Peer(Child);
 
 impl Peer {
     fn start(command: &mut Command) -> Self {
-        let program = command.get_program().to_owned();
-        let arguments: Vec<_> = command.get_args().map(ToOwned::to_owned).collect();
-        // The shell waits for its standard input to close, which happens when this process ends.
-        let mut shell = Command::new("/bin/bash");
-        shell
-            .arg("-c")
-            .arg("\"$@\" </dev/null & peer=$!; (sleep 120; kill -9 $peer) & limit=$!; read -r _; kill -9 $peer $limit; wait $peer")
-            .arg("peer")
-            .arg(program)
-            .args(arguments)
-            .stdin(Stdio::piped())
+        let mut watched = Command::new("setpriv");
+        watched
+            .args(["--pdeathsig", "TERM", "timeout", "--signal=KILL", "120"])
+            .arg(command.get_program())
+            .args(command.get_args())
+            .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null());
-        Self(shell.spawn().unwrap())
+        Self(watched.spawn().unwrap())
     }
 
     fn ended(&mut self) -> bool {
@@ -66,7 +61,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        drop(self.0.stdin.take());
+        let _ = Command::new("kill").arg(self.0.id().to_string()).status();
         let _ = self.0.wait();
     }
 }
@@ -268,7 +263,7 @@ impl Squid {
                 "http_port {address} {port_options}\nvisible_hostname judge\npid_filename none\n\
                  cache deny all\ncache_log /dev/null\naccess_log none\ncache_store_log none\n\
                  hosts_file {}\ndns_nameservers 127.0.0.1\ndns_timeout 1 second\ndns_defnames off\n\
-                 connect_timeout 5 seconds\nshutdown_lifetime 0 seconds\n{rules}",
+                 connect_timeout 5 seconds\npinger_enable off\nshutdown_lifetime 0 seconds\n{rules}",
                 hosts_file.display()
             );
             let file = folder.path().join("squid.conf");
