@@ -39,7 +39,7 @@ pub struct RenderArguments {
     /// Addresses behind a name, for targets that know none: --address a.example=192.0.2.1
     #[arg(long, value_name = "NAME=ADDRESS")]
     address: Vec<String>,
-    /// Proxy that a PAC file sends everything else to [default: none, everything goes direct]
+    /// Proxy that a PAC file sends everything else to [default: a name that leads nowhere, to be replaced]
     #[arg(long, value_name = "HOST:PORT", value_parser = ProxyAddress::parse)]
     proxy: Option<ProxyAddress>,
     /// Write how each destination is expressed to this file (JSON)

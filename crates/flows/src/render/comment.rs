@@ -30,6 +30,11 @@ pub(crate) fn one_line(text: &str, most: usize) -> String {
     cut
 }
 
+/// The text on one line, however long it is.
+pub(crate) fn whole_line(text: &str) -> String {
+    one_line(text, usize::MAX)
+}
+
 /// Whether a sign is neither a control nor a format character (Unicode's categories Cc, Cf, Zl
 /// and Zp, as far as readers obey them), nor one for private use.
 fn is_plain(sign: char) -> bool {
@@ -52,7 +57,7 @@ fn is_plain(sign: char) -> bool {
 /// The text in printable ASCII without the given signs, which become `_`, for places that can
 /// hold nothing else.
 pub(crate) fn ascii(text: &str, without: &str, most: usize) -> String {
-    one_line(text, usize::MAX)
+    whole_line(text)
         .chars()
         .map(|sign| match sign {
             ' '..='~' if !without.contains(sign) => sign,
@@ -68,9 +73,20 @@ pub(crate) fn flow(flow: &Flow, options: &Options) -> String {
     format!("{}: {}", flow.id, one_line(purpose, MAX_PURPOSE))
 }
 
-/// What a rendering begins with: the catalogue, its sources with their dates, and how many
+/// What a file of rules begins with: its origin, and what it can't say.
+pub(crate) fn opening(selection: &Selection<'_>, report: &[Expressed]) -> Vec<String> {
+    let mut lines = header(selection, report);
+    let short = shortfalls(selection, report);
+    if !short.is_empty() {
+        lines.extend([String::new(), "Not exactly as asked for:".to_owned()]);
+        lines.extend(short.iter().map(|line| format!("  {line}")));
+    }
+    lines
+}
+
+/// The catalogue, its sources with their dates, and how many
 /// destinations the target expresses how.
-pub(crate) fn header(selection: &Selection<'_>, report: &[Expressed]) -> Vec<String> {
+fn header(selection: &Selection<'_>, report: &[Expressed]) -> Vec<String> {
     let mut lines: Vec<String> = header::lines(selection.catalogue)
         .iter()
         .map(|line| one_line(line, MAX_LINE))
@@ -93,7 +109,7 @@ pub(crate) fn header(selection: &Selection<'_>, report: &[Expressed]) -> Vec<Str
 }
 
 /// What the target can't say, one line for each endpoint that is not exact.
-pub(crate) fn shortfalls(selection: &Selection<'_>, report: &[Expressed]) -> Vec<String> {
+fn shortfalls(selection: &Selection<'_>, report: &[Expressed]) -> Vec<String> {
     let mut lines = Vec::new();
     for entry in report.iter().filter(|entry| !entry.how.is_exact()) {
         let host = selection

@@ -3,7 +3,7 @@
 use crate::endpoint::PortRange;
 use crate::flow::{Break, Direction, Flow, Need, Severity};
 use crate::host::Host;
-use crate::render::header::one_line;
+use crate::render::comment::whole_line;
 use crate::render::{Expressed, How};
 use crate::select::{ResolvedEndpoint, Selected, Selection};
 use crate::text::Text;
@@ -140,7 +140,7 @@ pub(super) fn words(language: &str) -> &'static Words {
 impl Words {
     /// A text of the catalogue, in one line.
     pub(super) fn text(&self, text: &Text) -> String {
-        one_line(text.in_language(self.language))
+        whole_line(text.in_language(self.language))
     }
 
     /// A host as people write it, with the number of labels where a star leaves it open.
@@ -152,7 +152,7 @@ impl Words {
             Host::ApexAndSubdomains(name) => format!("{name} {} *.{name}", self.and),
             Host::Ip(address) => address.to_string(),
             Host::Cidr(network) => network.to_string(),
-            Host::Unset(variable) => format!("‹{}› ({})", one_line(variable), self.unset),
+            Host::Unset(variable) => format!("‹{}› ({})", whole_line(variable), self.unset),
             Host::Unknown => self.unknown.to_owned(),
         }
     }

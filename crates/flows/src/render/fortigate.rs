@@ -104,16 +104,8 @@ impl Page<'_, '_> {
     }
 
     fn head(&mut self, set: &RuleSet) {
-        for line in comment::header(self.selection, &set.report) {
+        for line in comment::opening(self.selection, &set.report) {
             self.comment(&line);
-        }
-        let short = comment::shortfalls(self.selection, &set.report);
-        if !short.is_empty() {
-            self.comment("");
-            self.comment("Not exactly as asked for:");
-        }
-        for line in short {
-            self.comment(&format!("  {line}"));
         }
         for line in [
             "",

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::comment::whole_line;
 use super::document::{all_exact, words};
 use super::{Format, Options, RenderError, Rendered, Renderer, header};
 use crate::select::Selection;
@@ -39,7 +40,7 @@ fn write(
 ) -> Result<(), std::fmt::Error> {
     let words = words(&options.language);
     let catalogue = selection.catalogue;
-    let title = escaped(&header::one_line(&format!(
+    let title = escaped(&whole_line(&format!(
         "{} {}",
         catalogue.vendor, catalogue.product
     )));
@@ -66,7 +67,7 @@ fn write(
     if !selection.left_out.is_empty() {
         writeln!(text, "<h2>{}</h2>\n<ul>", words.left_out)?;
         for (flow, reason) in &selection.left_out {
-            let reason = header::one_line(&reason.to_string());
+            let reason = whole_line(&reason.to_string());
             writeln!(text, "<li><b>{}</b>: {}</li>", flow.id, escaped(&reason))?;
         }
         writeln!(text, "</ul>")?;

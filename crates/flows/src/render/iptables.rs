@@ -78,9 +78,7 @@ impl Target for Known<'_> {
         } else if addresses(host, self.options).is_empty() {
             Said::not_at_all("packet filters know no names, and no address was given for it")
         } else {
-            Said::widened(
-                "by the addresses that were given for the name: whatever else answers there is permitted too, and addresses that the name gets later are not",
-            )
+            Said::by_given_addresses()
         }
     }
 
@@ -105,16 +103,8 @@ impl Page<'_, '_> {
     }
 
     fn head(&mut self, set: &RuleSet) {
-        for line in comment::header(self.selection, &set.report) {
+        for line in comment::opening(self.selection, &set.report) {
             self.comment(&line);
-        }
-        let short = comment::shortfalls(self.selection, &set.report);
-        if !short.is_empty() {
-            self.comment("");
-            self.comment("Not exactly as asked for:");
-        }
-        for line in short {
-            self.comment(&format!("  {line}"));
         }
         self.comment("");
     }

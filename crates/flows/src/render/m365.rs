@@ -5,8 +5,8 @@
 
 use serde::Serialize;
 
+use super::comment::whole_line;
 use super::document::words;
-use super::header::one_line;
 use super::perimeter;
 use super::{Format, How, Options, RenderError, Rendered, Renderer};
 use crate::endpoint::Transport;
@@ -66,7 +66,7 @@ impl Renderer for M365 {
         number(&mut sets);
         let service = Service {
             version: Version {
-                instance: one_line(&format!(
+                instance: whole_line(&format!(
                     "{} {}",
                     selection.catalogue.vendor, selection.catalogue.product
                 )),
@@ -137,7 +137,7 @@ impl EndpointSet {
         let name = component
             .and_then(|id| catalogue.components.iter().find(|known| known.id == *id))
             .map_or_else(
-                || one_line(&catalogue.product),
+                || whole_line(&catalogue.product),
                 |known| words.text(&known.name),
             );
         Self {

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::comment::whole_line;
 use super::document::{all_exact, words};
 use super::{Format, Options, RenderError, Rendered, Renderer, header};
 use crate::select::Selection;
@@ -38,7 +39,7 @@ fn write(
     let words = words(&options.language);
     let catalogue = selection.catalogue;
     let title = format!("{} {}", catalogue.vendor, catalogue.product);
-    writeln!(text, "# {}\n", plain(&header::one_line(&title)))?;
+    writeln!(text, "# {}\n", plain(&whole_line(&title)))?;
     for line in header::lines(catalogue) {
         writeln!(text, "- {}", plain(&line))?;
     }
@@ -84,7 +85,7 @@ fn write(
     if !selection.left_out.is_empty() {
         writeln!(text, "\n## {}\n", words.left_out)?;
         for (flow, reason) in &selection.left_out {
-            let reason = header::one_line(&reason.to_string());
+            let reason = whole_line(&reason.to_string());
             writeln!(text, "- {}: {}", flow.id, plain(&reason))?;
         }
     }

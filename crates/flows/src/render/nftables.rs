@@ -77,9 +77,7 @@ impl Target for Known<'_> {
         } else if addresses(host, self.options).is_empty() {
             Said::hollow("packet filters know no names; its set is empty until it is filled")
         } else {
-            Said::widened(
-                "by the addresses that were given for the name: whatever else answers there is permitted too, and addresses that the name gets later are not",
-            )
+            Said::by_given_addresses()
         }
     }
 
@@ -111,16 +109,8 @@ impl Page<'_, '_> {
 
     fn head(&mut self, set: &RuleSet) {
         self.text.push_str("#!/usr/sbin/nft -f\n");
-        for line in comment::header(self.selection, &set.report) {
+        for line in comment::opening(self.selection, &set.report) {
             self.comment(0, &line);
-        }
-        let short = comment::shortfalls(self.selection, &set.report);
-        if !short.is_empty() {
-            self.comment(0, "");
-            self.comment(0, "Not exactly as asked for:");
-        }
-        for line in short {
-            self.comment(0, &format!("  {line}"));
         }
         self.fill_hints();
     }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::How;
+use super::comment::whole_line;
 use super::perimeter::Crossing;
-use super::{How, header};
 use crate::endpoint::{PortRange, Transport};
 use crate::flow::Direction;
 use crate::host::Host;
@@ -101,7 +102,7 @@ pub(super) fn not_for_a_proxy(crossing: Crossing<'_>) -> Option<How> {
 
 impl Gathered {
     pub(super) fn add(&mut self, crossing: Crossing<'_>, method: Method, purpose: &str) {
-        let reason = header::one_line(&format!("{}: {purpose}", crossing.selected.flow.id));
+        let reason = whole_line(&format!("{}: {purpose}", crossing.selected.flow.id));
         let clients: BTreeSet<Host> = crossing.endpoint.from.iter().cloned().collect();
         for ports in &crossing.endpoint.ports {
             let tuple = Tuple {

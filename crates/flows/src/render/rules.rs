@@ -78,6 +78,13 @@ impl Said {
     pub(crate) fn widened(words: &str) -> Self {
         How::Widened(words.to_owned()).into()
     }
+
+    /// A name, by the addresses that the user gave for it.
+    pub(crate) fn by_given_addresses() -> Self {
+        Self::widened(
+            "by the addresses that were given for the name: whatever else answers there is permitted too, and addresses that the name gets later are not",
+        )
+    }
 }
 
 impl From<How> for Said {

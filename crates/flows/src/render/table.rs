@@ -1,7 +1,7 @@
 //! The columns of the tables for programs (CSV, XLSX): one row for each destination.
 
+use super::comment::whole_line;
 use super::document::{Words, joined, words};
-use super::header::one_line;
 use crate::select::{ResolvedEndpoint, Selected, Selection};
 
 /// The columns' names. They are the same in every language, so that programs can rely on them.
@@ -65,7 +65,7 @@ fn row(
     let facts = flow
         .facts
         .iter()
-        .map(|fact| format!("{}:{}", fact.source, one_line(&fact.lines)))
+        .map(|fact| format!("{}:{}", fact.source, whole_line(&fact.lines)))
         .collect();
     let words_of =
         |texts: &[crate::text::Text]| list(texts.iter().map(|text| words.text(text)).collect());
@@ -81,11 +81,11 @@ fn row(
         words.party(selected, &flow.to),
         words.direction(flow.direction).to_owned(),
         endpoint.host.kind().as_str().to_owned(),
-        one_line(&endpoint.host.value()),
+        whole_line(&endpoint.host.value()),
         endpoint.transport.as_str().to_owned(),
         joined(&endpoint.ports, ","),
-        one_line(endpoint.protocol.as_deref().unwrap_or_default()),
-        one_line(endpoint.path.as_deref().unwrap_or_default()),
+        whole_line(endpoint.protocol.as_deref().unwrap_or_default()),
+        whole_line(endpoint.path.as_deref().unwrap_or_default()),
         words.need(flow),
         if flow.default_on { "on" } else { "off" }.to_owned(),
         words.tls(flow.tls.as_ref()),
@@ -93,7 +93,7 @@ fn row(
         list(flow.features.iter().map(ToString::to_string).collect()),
         list(flow.breaks.iter().map(|one| words.broken(one)).collect()),
         words_of(&flow.caveats),
-        list(flow.aliases.iter().map(|alias| one_line(alias)).collect()),
+        list(flow.aliases.iter().map(|alias| whole_line(alias)).collect()),
         list(facts),
     ]
 }

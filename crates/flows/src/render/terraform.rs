@@ -71,9 +71,7 @@ impl Target for Known<'_> {
             (Host::Exact(_), End::Listens) => {
                 Said::exact("by the addresses that Google Cloud resolves for the name")
             }
-            _ if given() => Said::widened(
-                "by the addresses that were given for the name: whatever else answers there is permitted too, and addresses that the name gets later are not",
-            ),
+            _ if given() => Said::by_given_addresses(),
             (_, End::Listens) => {
                 Said::not_at_all("no wildcards, and no address was given for the names")
             }
@@ -113,16 +111,8 @@ impl Page<'_, '_> {
     }
 
     fn head(&mut self, set: &RuleSet) {
-        for line in comment::header(self.selection, &set.report) {
+        for line in comment::opening(self.selection, &set.report) {
             self.comment(&line);
-        }
-        let short = comment::shortfalls(self.selection, &set.report);
-        if !short.is_empty() {
-            self.comment("");
-            self.comment("Not exactly as asked for:");
-        }
-        for line in short {
-            self.comment(&format!("  {line}"));
         }
         for line in [
             "",

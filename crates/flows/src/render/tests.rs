@@ -105,6 +105,33 @@ fn a_text_never_leaves_its_line() {
 }
 
 #[test]
+fn no_sign_turns_the_direction_in_which_a_reader_sees_a_rule() {
+    let purpose = "A narrower host that";
+    let source =
+        include_str!("sample.toml").replace(purpose, "A narrower \u{202e}host\u{2066} that");
+    let catalogue = crate::Catalogue::parse(&source).unwrap();
+    assert!(
+        catalogue
+            .flows
+            .iter()
+            .any(|flow| flow.purpose.as_str().contains('\u{202e}'))
+    );
+    let selection = crate::select(&catalogue, &crate::Site::default()).unwrap();
+    for format in Format::available() {
+        // Facts for programs, and a container of compressed parts.
+        if [Format::Json, Format::Xlsx].contains(&format) {
+            continue;
+        }
+        let rendered = render(format, &selection, &Options::default()).unwrap();
+        let text = String::from_utf8(rendered.bytes).unwrap();
+        assert!(
+            !text.contains(['\u{202e}', '\u{2066}']),
+            "{format}:\n{text}"
+        );
+    }
+}
+
+#[test]
 fn french_is_french_where_the_catalogue_has_it() {
     let options = Options {
         language: "fr".to_owned(),
