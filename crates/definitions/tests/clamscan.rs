@@ -19,7 +19,7 @@ use definitions::{BuildOptions, Source, build_with, sign};
 use md5::Md5;
 use model::DefinitionRevision;
 use scan::{Definitions, VerifyMode};
-use setup::{gzip, key, scan, skipped, source, trusted, zip};
+use setup::{gzip, key, scan, source, trusted, zip};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 
@@ -132,7 +132,7 @@ fn ours(lists: &[Source], files: &[(&str, Vec<u8>)], unwanted: bool) -> BTreeSet
 #[test]
 fn each_kind_of_hash_list_finds_what_clamscan_finds() {
     if !Path::new(CLAMSCAN).exists() {
-        skipped(
+        skip::skip(
             "each_kind_of_hash_list_finds_what_clamscan_finds",
             "clamscan is not installed",
         );

@@ -68,7 +68,7 @@ fn cut_at_any_length_they_are_read_up_to_the_cut_without_harm() {
 #[test]
 fn clamscan_finds_what_is_inside_the_formats_that_it_knows() {
     if !Path::new(CLAMSCAN).exists() {
-        setup::skipped(
+        skip::skip(
             "clamscan_finds_what_is_inside_the_formats_that_it_knows",
             "clamscan is not installed",
         );
@@ -116,7 +116,7 @@ fn every_method_of_7_zip_is_unpacked() {
     const TEST: &str = "every_method_of_7_zip_is_unpacked";
     const PROGRAM: &str = "/usr/bin/7zz";
     if !Path::new(PROGRAM).exists() {
-        setup::skipped(TEST, "7zz is not installed");
+        skip::skip(TEST, "7zz is not installed");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

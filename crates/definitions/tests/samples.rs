@@ -210,11 +210,11 @@ fn clamscan(signatures: &[PathBuf], folder: &Path) -> BTreeMap<String, BTreeSet<
 fn samples_of_clamav_get_the_verdict_of_clamscan() {
     const TEST: &str = "samples_of_clamav_get_the_verdict_of_clamscan";
     let Some(corpus) = std::env::var_os("GARRISON_CORPUS").map(PathBuf::from) else {
-        setup::skipped(TEST, "GARRISON_CORPUS is not set");
+        skip::skip(TEST, "GARRISON_CORPUS is not set");
         return;
     };
     if !corpus.join(ARCHIVE).exists() || !Path::new(CLAMSCAN).exists() {
-        setup::skipped(TEST, "no samples in GARRISON_CORPUS, or no clamscan");
+        skip::skip(TEST, "no samples in GARRISON_CORPUS, or no clamscan");
         return;
     }
     let files = unpack(&corpus.join(ARCHIVE));

@@ -77,19 +77,6 @@ fn answer(mut stream: TcpStream, word: &str) {
     }
 }
 
-fn skip(test: &str, reason: &str) {
-    let line = format!("SKIPPED: {test}: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
-        let mut log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)
-            .unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
-}
-
 const CATALOGUE: &str = r#"
 id = "browsed"
 version = "1"
@@ -137,7 +124,7 @@ fn chromium_goes_directly_where_the_catalogue_says_and_else_through_the_proxy() 
         .status()
         .is_err()
     {
-        skip(name, "chromium is not installed");
+        skip::skip(name, "chromium is not installed");
         return;
     }
     let direct = Page::serve("directly");

@@ -1,25 +1,11 @@
 //! The program of `make static` needs nothing but a kernel.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)]
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// It stays below this.
 const MOST_BYTES: usize = 12 * 1024 * 1024;
-
-fn skip(test: &str, reason: &str) {
-    let line = format!("SKIPPED: {test}: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)
-            .unwrap();
-        writeln!(file, "{line}").unwrap();
-    }
-}
 
 /// What `make static` leaves behind.
 fn built() -> Option<PathBuf> {
@@ -46,7 +32,7 @@ fn has_interpreter(bytes: &[u8]) -> bool {
 fn the_static_program_is_small_and_names_no_loader() {
     let name = "the_static_program_is_small_and_names_no_loader";
     let Some(path) = built() else {
-        return skip(name, "not built; run \"make static\"");
+        return skip::skip(name, "not built; run \"make static\"");
     };
     let bytes = std::fs::read(path).unwrap();
     assert!(bytes.len() < MOST_BYTES, "{} bytes", bytes.len());
@@ -62,7 +48,7 @@ fn the_static_program_is_small_and_names_no_loader() {
 fn the_static_program_runs_where_there_is_nothing_else() {
     let name = "the_static_program_runs_where_there_is_nothing_else";
     let Some(path) = built() else {
-        return skip(name, "not built; run \"make static\"");
+        return skip::skip(name, "not built; run \"make static\"");
     };
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(path, folder.path().join("garrison-flows")).unwrap();
@@ -81,7 +67,7 @@ fn the_static_program_runs_where_there_is_nothing_else() {
     let output = run(&["--version"]);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     if error.contains("cannot change root") {
-        return skip(name, "only root may change the root folder");
+        return skip::skip(name, "only root may change the root folder");
     }
     for id in flows::built_in::ids() {
         let output = run(&["render", "nftables", "--catalog", id]);

@@ -180,19 +180,6 @@ fn world() -> PacWorld {
     }
 }
 
-fn skip(test: &str, reason: &str) {
-    let line = format!("SKIPPED: {test}: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)
-            .unwrap();
-        writeln!(file, "{line}").unwrap();
-    }
-}
-
 fn has_programs(test: &str, programs: &[&str]) -> bool {
     let folders: Vec<PathBuf> = std::env::var_os("PATH")
         .map(|path| std::env::split_paths(&path).collect())
@@ -201,7 +188,7 @@ fn has_programs(test: &str, programs: &[&str]) -> bool {
         .iter()
         .find(|program| !folders.iter().any(|folder| folder.join(program).exists()));
     if let Some(program) = missing {
-        skip(test, &format!("the program {program} is missing"));
+        skip::skip(test, &format!("the program {program} is missing"));
     }
     missing.is_none()
 }

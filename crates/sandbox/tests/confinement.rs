@@ -12,7 +12,6 @@ mod setup;
 
 use std::collections::HashMap;
 use std::fs;
-use std::io::Write;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,19 +20,6 @@ use setup::{judged, pool, scan};
 
 /// The signal with which the kernel ends a process that breaks its filter (x86-64, AArch64).
 const SIGSYS: i32 = 31;
-
-fn skipped(test: &str, reason: &str) {
-    let line = format!("SKIPPED: {test}: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
-        let mut log = fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)
-            .unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
-}
 
 fn is_root() -> bool {
     status("self")["Uid"].starts_with("0\t")
@@ -107,7 +93,7 @@ fn the_kernel_confirms_the_confinement() {
 #[test]
 fn a_privileged_parents_worker_is_nobody() {
     if !is_root() {
-        return skipped("a_privileged_parents_worker_is_nobody", "needs root");
+        return skip::skip("a_privileged_parents_worker_is_nobody", "needs root");
     }
     let pool = pool();
     let worker = pool.idle_processes()[0];
@@ -139,7 +125,7 @@ fn a_privileged_parents_worker_is_nobody() {
 #[test]
 fn no_page_of_a_worker_that_came_later_is_executable() {
     if !is_root() {
-        return skipped(
+        return skip::skip(
             "no_page_of_a_worker_that_came_later_is_executable",
             "needs root to read another process's maps",
         );

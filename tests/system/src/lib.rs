@@ -3,12 +3,12 @@
 //!
 //! It imports no role and opens no socket. A test in `tests/` starts at
 //! [`Launch`], asks [`places`] where programs and sources are, waits with
-//! [`wait::until`], and says with [`skip`] that it can't run here. Everything
+//! [`wait::until`], and says with [`skip::skip`] that it can't run here. Everything
 //! started ends with the value that stands for it.
 
 pub mod places;
 pub mod process;
-pub mod skip;
+pub mod rights;
 pub mod sockets;
 pub mod system;
 pub mod tree;

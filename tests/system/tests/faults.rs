@@ -10,7 +10,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use system_tests::skip::{is_root, skip};
+use system_tests::rights::is_root;
 use system_tests::system::{LIMIT, Place, eicar, said};
 use system_tests::wait::{Seen, until};
 
@@ -210,13 +210,13 @@ impl Drop for Mounted<'_> {
 fn a_full_disk_loses_nothing_and_is_told() {
     const NAME: &str = "a_full_disk_loses_nothing_and_is_told";
     if !is_root() {
-        skip(NAME, "mounting a small file system needs root");
+        skip::skip(NAME, "mounting a small file system needs root");
         return;
     }
     let place = Place::new().unwrap();
     let data = place.data();
     let Some(_mounted) = Mounted::new(&data, "48m") else {
-        skip(NAME, "a tmpfs can't be mounted here");
+        skip::skip(NAME, "a tmpfs can't be mounted here");
         return;
     };
     let system = place.start().unwrap();

@@ -12,7 +12,6 @@ use std::process::Command;
 
 use proto::EnrolmentToken;
 use serde_json::Value;
-use system_tests::skip::skip;
 use system_tests::system::{LIMIT, Place, said};
 use system_tests::wait::{Seen, until};
 use system_tests::{Launch, Lifeline, Running, places};
@@ -261,7 +260,7 @@ fn fake_clock() -> Option<PathBuf> {
 #[test]
 fn a_clock_that_is_an_hour_off_is_said_and_stops_nothing() {
     let Some(library) = fake_clock() else {
-        return skip(
+        return skip::skip(
             "a_clock_that_is_an_hour_off_is_said_and_stops_nothing",
             "libfaketime is missing (package faketime)",
         );

@@ -13,7 +13,7 @@ use std::process::{Command, Stdio};
 
 use flows::{Catalogue, GarrisonFlow, PortProfile, Transport};
 use serde_json::Value;
-use system_tests::skip::is_root;
+use system_tests::rights::is_root;
 use system_tests::sockets::{self, Protocol, Socket, State};
 use system_tests::system::{LIMIT, Place, System};
 use system_tests::tree::Process;
@@ -116,7 +116,7 @@ fn sockets_match_the_catalogue() {
 #[test]
 fn the_exact_ports_of_a_profile_are_taken() {
     if !is_root() {
-        system_tests::skip::skip(
+        skip::skip(
             "the_exact_ports_of_a_profile_are_taken",
             "ports below 1024 need root",
         );
@@ -148,7 +148,7 @@ fn a_listener_that_no_flow_declares_is_noticed() {
         .stdout(Stdio::null())
         .spawn();
     let Ok(child) = &mut foreign else {
-        system_tests::skip::skip("a_listener_that_no_flow_declares_is_noticed", "no python3");
+        skip::skip("a_listener_that_no_flow_declares_is_noticed", "no python3");
         return;
     };
     let process = Process {

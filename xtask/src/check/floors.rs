@@ -6,6 +6,8 @@ use super::graph::{EVERY_KIND, Graph, Kind, Package};
 /// From the top of the picture (words) to its bottom (doors).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Floor {
+    /// What any test may say; no part of the house leans on it outside its tests.
+    Aids,
     /// No I/O, no clock, no async.
     Words,
     /// Decisions without I/O.
@@ -24,6 +26,7 @@ enum Floor {
 
 /// Every crate of the workspace, in order.
 const HOUSE: &[(&str, Floor)] = &[
+    ("skip", Floor::Aids),
     ("model", Floor::Words),
     ("flows", Floor::Words),
     ("proto", Floor::Words),
@@ -115,7 +118,7 @@ fn place(name: &str) -> Option<(usize, Floor)> {
 
 fn allowed(from: (usize, Floor), to: (usize, Floor)) -> bool {
     match from.1 {
-        Floor::Words | Floor::Brains | Floor::Hands => {
+        Floor::Aids | Floor::Words | Floor::Brains | Floor::Hands => {
             to.1 < from.1 || (to.1 == from.1 && to.0 < from.0)
         }
         Floor::Roles | Floor::Doors => to.1 < from.1,
@@ -143,8 +146,24 @@ pub(super) fn arrows(graph: &Graph) -> Vec<String> {
                 ));
             }
         }
+        if from.1 < Floor::Tests {
+            for aid in outside_tests(graph, id) {
+                complaints.push(format!(
+                    "{} depends on {aid} outside its tests: name it under [dev-dependencies]",
+                    package.name
+                ));
+            }
+        }
     }
     complaints
+}
+
+/// The aids of tests that a crate's own code depends on.
+fn outside_tests<'g>(graph: &'g Graph, id: &str) -> impl Iterator<Item = &'g str> {
+    graph
+        .direct(id, &[Kind::Normal, Kind::Build])
+        .map(|target| target.name.as_str())
+        .filter(|name| place(name).is_some_and(|(_, floor)| floor == Floor::Aids))
 }
 
 /// The table names every crate, and no crate that isn't there.
@@ -257,6 +276,13 @@ mod tests {
     #[test]
     fn a_test_dependency_counts_as_an_arrow() {
         assert_eq!(arrows(&Graph::fixture(&["trust -dev-> net"])).len(), 1);
+    }
+
+    #[test]
+    fn an_aid_of_tests_is_refused_outside_tests() {
+        assert_eq!(arrows(&Graph::fixture(&["net -> skip"])).len(), 1);
+        assert!(arrows(&Graph::fixture(&["net -dev-> skip"])).is_empty());
+        assert!(arrows(&Graph::fixture(&["system-tests -> skip"])).is_empty());
     }
 
     #[test]

@@ -39,16 +39,6 @@ fn tree() -> (tempfile::TempDir, PathBuf) {
     (folder, root)
 }
 
-fn skip_test(test: &str, reason: &str) {
-    use std::io::Write as _;
-    let line = format!("SKIPPED: {test}: {reason}\n");
-    print!("{line}");
-    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
-        let mut log = File::options().append(true).create(true).open(log).unwrap();
-        log.write_all(line.as_bytes()).unwrap();
-    }
-}
-
 #[test]
 fn special_files_and_links_are_passed_over_and_counted() {
     let (_folder, root) = tree();
@@ -173,7 +163,7 @@ fn deep_trees_end_at_a_reported_limit() {
 fn what_can_not_be_read_is_reported() {
     let (_folder, root) = tree();
     if rustix::process::geteuid().is_root() {
-        skip_test("what_can_not_be_read_is_reported", "root reads everything");
+        skip::skip("what_can_not_be_read_is_reported", "root reads everything");
         return;
     }
     fs::write(root.join("secret"), "x").unwrap();

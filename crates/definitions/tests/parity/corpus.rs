@@ -8,11 +8,11 @@ pub(crate) const CLAMSCAN: &str = "/usr/bin/clamscan";
 /// Unpacks the corpus of signatures; skips the test without it or without its judge.
 pub(crate) fn signatures(test: &str) -> Option<tempfile::TempDir> {
     if !Path::new(CLAMSCAN).exists() {
-        skip(test, "clamscan is not installed");
+        skip::skip(test, "clamscan is not installed");
         return None;
     }
     let Some(folder) = std::env::var_os("GARRISON_CORPUS").map(PathBuf::from) else {
-        skip(test, "GARRISON_CORPUS is not set");
+        skip::skip(test, "GARRISON_CORPUS is not set");
         return None;
     };
     let unpacked = tempfile::tempdir().unwrap();
@@ -26,18 +26,4 @@ pub(crate) fn signatures(test: &str) -> Option<tempfile::TempDir> {
         .unwrap();
     assert!(status.success(), "the corpus can't be unpacked");
     Some(unpacked)
-}
-
-fn skip(test: &str, reason: &str) {
-    use std::io::Write as _;
-    let line = format!("SKIPPED: {test}: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
-        let mut log = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(log)
-            .unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
 }

@@ -138,25 +138,11 @@ pub(crate) fn own_content() -> std::path::PathBuf {
     root.join("definitions")
 }
 
-/// Says that a test can't run here.
-pub(crate) fn skipped(test: &str, reason: &str) {
-    let line = format!("SKIPPED: {test}: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
-        let mut log = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(log)
-            .unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
-}
-
 /// A folder of an archive of the corpora, unpacked until the result is dropped; says why the test
 /// can't run where there are none.
 pub(crate) fn corpus(test: &str, archive: &str, folder: &str) -> Option<tempfile::TempDir> {
     let Some(corpora) = std::env::var_os("GARRISON_CORPUS") else {
-        skipped(test, "GARRISON_CORPUS names no folder of corpora");
+        skip::skip(test, "GARRISON_CORPUS names no folder of corpora");
         return None;
     };
     let packed = std::path::Path::new(&corpora).join(format!("{archive}.tar.xz"));

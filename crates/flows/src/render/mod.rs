@@ -424,23 +424,6 @@ fn refuse_inexact(format: Format, report: &[Expressed]) -> Result<(), RenderErro
     })
 }
 
-/// Says that a test could not run, in the way that the test runner counts.
-#[cfg(test)]
-pub(crate) fn skipped(test: &str, reason: &str) {
-    use std::io::Write;
-
-    let line = format!("SKIPPED: {test}: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
-        let mut log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)
-            .unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
-}
-
 #[cfg(test)]
 mod golden;
 #[cfg(test)]

@@ -26,7 +26,7 @@ impl Namespaces {
             .stderr(Stdio::null())
             .status();
         if !allowed.is_ok_and(|status| status.success()) {
-            peer::skip(test, "network namespaces need root");
+            skip::skip(test, "network namespaces need root");
             return None;
         }
         let mut command = Command::new("unshare");

@@ -31,7 +31,7 @@ pub(crate) fn has_programs(test: &str, programs: &[&str]) -> bool {
             .any(|folder| folder.join(program).exists())
     });
     if let Some(program) = missing {
-        skip(test, &format!("the program {program} is missing"));
+        skip::skip(test, &format!("the program {program} is missing"));
     }
     missing.is_none()
 }
@@ -74,18 +74,5 @@ impl Drop for Peer {
         drop(self.stdin.take());
         // It ends by itself at the end of its input, and takes its children with it.
         let _ = self.child.wait();
-    }
-}
-
-pub(crate) fn skip(test: &str, reason: &str) {
-    let line = format!("SKIPPED: {test}: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)
-            .unwrap();
-        writeln!(file, "{line}").unwrap();
     }
 }

@@ -7,8 +7,8 @@
 
 mod iptables;
 mod namespace;
+mod needs;
 mod nftables;
-mod skip;
 mod terraform;
 
 use flows::{Catalogue, Format, Options, Selection, Site, render, select};

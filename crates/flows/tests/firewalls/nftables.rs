@@ -3,7 +3,7 @@
 use flows::{Format, Options, PartyId};
 
 use crate::namespace::{Namespace, Packet, Row, tcp, udp};
-use crate::skip::can_load;
+use crate::needs::can_load;
 use crate::{sample, selection, site, site_of, text};
 
 const FORWARD: &str = "table inet filter {

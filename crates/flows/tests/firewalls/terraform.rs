@@ -8,7 +8,6 @@ use std::process::{Command, Stdio};
 use flows::{Format, Host, Options, Site};
 use serde_json::Value;
 
-use crate::skip::skip;
 use crate::{sample, selection, site, text};
 
 /// Prints what the parser made of its input as JSON; some versions keep the quotes of strings.
@@ -86,7 +85,7 @@ fn strings(value: &Value, key: &str, found: &mut BTreeSet<String>) {
 #[test]
 fn a_parser_of_hcl_finds_every_name_and_rule() {
     let Some(python) = python() else {
-        return skip(
+        return skip::skip(
             "a_parser_of_hcl_finds_every_name_and_rule",
             "python-hcl2 is not there; scripts/python-tools installs it",
         );

@@ -1,6 +1,5 @@
 //! The documents' texts, where this machine has them: never committed.
 
-use std::io::Write as _;
 use std::path::PathBuf;
 
 use flows::{Catalogue, Source};
@@ -25,12 +24,12 @@ impl Document {
 /// (and a line that the runner counts) where they aren't here.
 pub(crate) fn documents(test: &str) -> Option<Vec<Document>> {
     let Some(folder) = std::env::var_os("GARRISON_CORPUS").map(PathBuf::from) else {
-        skip(test, "GARRISON_CORPUS is not set");
+        skip::skip(test, "GARRISON_CORPUS is not set");
         return None;
     };
     let folder = folder.join("../seeds");
     let Ok(entries) = std::fs::read_dir(&folder) else {
-        skip(test, "there is no folder of documents beside the corpora");
+        skip::skip(test, "there is no folder of documents beside the corpora");
         return None;
     };
     let texts: Vec<(String, String)> = entries
@@ -65,17 +64,4 @@ pub(crate) fn documents(test: &str) -> Option<Vec<Document>> {
 /// The ids of the vendors' catalogues.
 pub(crate) fn vendors() -> impl Iterator<Item = &'static str> {
     flows::built_in::ids().filter(|id| *id != flows::built_in::GARRISON)
-}
-
-fn skip(test: &str, reason: &str) {
-    let line = format!("SKIPPED: {test}: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
-        let mut log = std::fs::File::options()
-            .append(true)
-            .create(true)
-            .open(log)
-            .unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
 }

@@ -13,7 +13,7 @@ mod peer;
 use std::process::{Command, Stdio};
 
 use flows::{Catalogue, Format, Options, Site, render, select};
-use peer::{Squid, can_run, skip};
+use peer::{Squid, can_run};
 
 /// Hosts on names that the test's own hosts file resolves to loopback.
 const CATALOGUE: &str = r#"
@@ -107,7 +107,7 @@ fn wanted(host: &str, port: u16, connect: bool) -> bool {
 #[test]
 fn squid_lets_through_what_the_catalogue_wants_and_nothing_else() {
     if let Err(reason) = can_run() {
-        skip(
+        skip::skip(
             "squid_lets_through_what_the_catalogue_wants_and_nothing_else",
             &reason,
         );
@@ -138,7 +138,7 @@ fn squid_lets_through_what_the_catalogue_wants_and_nothing_else() {
 fn squid_opens_no_tls_that_must_stay_closed_and_opens_the_rest() {
     let name = "squid_opens_no_tls_that_must_stay_closed_and_opens_the_rest";
     if let Err(reason) = can_run() {
-        skip(name, &reason);
+        skip::skip(name, &reason);
         return;
     }
     if Command::new("openssl")
@@ -147,7 +147,7 @@ fn squid_opens_no_tls_that_must_stay_closed_and_opens_the_rest() {
         .status()
         .is_err()
     {
-        skip(name, "openssl is not installed");
+        skip::skip(name, "openssl is not installed");
         return;
     }
     let rules = rendered(Format::SquidBypass);
@@ -156,7 +156,7 @@ fn squid_opens_no_tls_that_must_stay_closed_and_opens_the_rest() {
     let origin = peer::certificate(folder.path(), "origin");
     let origin = peer::TlsOrigin::start(&origin);
     let Some(forger) = peer::certificate_maker(folder.path()) else {
-        skip(name, "this squid has no certificate maker (squid-openssl)");
+        skip::skip(name, "this squid has no certificate maker (squid-openssl)");
         return;
     };
     let bump = format!(

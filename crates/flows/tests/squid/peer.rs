@@ -23,20 +23,6 @@ pub(crate) fn can_run() -> Result<(), String> {
     Ok(())
 }
 
-/// Says that a test could not run, in the way that the test runner counts.
-pub(crate) fn skip(test: &str, reason: &str) {
-    let line = format!("SKIPPED: {test}: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
-        let mut log = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(log)
-            .unwrap();
-        writeln!(log, "{line}").unwrap();
-    }
-}
-
 /// A child that is gone when the test ends, however that is: `timeout` ends it after its limit,
 /// when it is told to, and when this thread's end tells it to.
 struct Peer(Child);

@@ -132,7 +132,7 @@ async fn a_low_port_without_the_right_to_it_is_named_and_auto_goes_around_it() {
         remembered: None,
     };
     let error = match Listener::bind(&flow, address, choice) {
-        Ok(_) => return skipped(name, "this user may bind low ports"),
+        Ok(_) => return skip::skip(name, "this user may bind low ports"),
         Err(error) => error,
     };
     assert!(matches!(error, ListenError::Forbidden { .. }), "{error}");
@@ -163,18 +163,4 @@ async fn a_free_port_is_kept_for_the_next_start_and_other_profiles_leave_it() {
     drop(listen(&flow, address, PortProfile::Garrison, &mut book).unwrap());
     let again = listen(&flow, address, PortProfile::Auto, &mut book).unwrap();
     assert_eq!(again.address().port(), port);
-}
-
-fn skipped(test: &str, reason: &str) {
-    use std::io::Write as _;
-    let line = format!("SKIPPED: {test}: {reason}");
-    println!("{line}");
-    if let Some(log) = std::env::var_os("GARRISON_SKIP_LOG") {
-        let mut file = std::fs::OpenOptions::new()
-            .append(true)
-            .create(true)
-            .open(log)
-            .unwrap();
-        writeln!(file, "{line}").unwrap();
-    }
 }

@@ -23,7 +23,7 @@ use proptest::test_runner::{RngAlgorithm, TestRng};
 
 use super::{Executable, ExecutableFormat};
 use crate::kind::Kind;
-use crate::peer::{CLAMSCAN, skipped};
+use crate::peer::CLAMSCAN;
 
 /// Bytes of a pattern; files are filled with random bytes, so these are enough to be unique.
 const PATTERN_BYTES: usize = 16;
@@ -218,7 +218,7 @@ fn clamscan(signatures: &Path, files: &Path) -> BTreeSet<String> {
 #[test]
 fn offsets_and_hashes_are_those_that_clamscan_counts() {
     if !Path::new(CLAMSCAN).exists() {
-        skipped(
+        skip::skip(
             "offsets_and_hashes_are_those_that_clamscan_counts",
             "clamscan is not installed",
         );

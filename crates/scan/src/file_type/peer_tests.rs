@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use super::FileType;
-use crate::peer::{CLAMSCAN, skipped};
+use crate::peer::CLAMSCAN;
 
 /// Beginnings of files of many types, and what is almost one.
 fn made() -> Vec<Vec<u8>> {
@@ -80,7 +80,7 @@ fn clamscan_type(database: &Path, file: &Path) -> Option<String> {
 #[test]
 fn types_are_those_that_clamscan_gives() {
     if !Path::new(CLAMSCAN).exists() {
-        skipped(
+        skip::skip(
             "types_are_those_that_clamscan_gives",
             "clamscan is not installed",
         );

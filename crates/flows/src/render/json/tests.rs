@@ -43,7 +43,7 @@ fn complaints(document: &[u8]) -> Option<String> {
 fn the_output_is_what_its_schema_says_and_the_schema_refuses_other_things() {
     let good = rendered(Format::Json).bytes;
     let Some(said) = complaints(&good) else {
-        crate::render::skipped(
+        skip::skip(
             "the_output_is_what_its_schema_says_and_the_schema_refuses_other_things",
             "python3 with jsonschema is not installed",
         );

@@ -82,7 +82,7 @@ fn a_pac_sends_directly_what_the_flows_want_and_nothing_else() {
         })
         .collect();
     let Some(answers) = asked(&text(Format::Pac), &urls) else {
-        crate::render::skipped(
+        skip::skip(
             "a_pac_sends_directly_what_the_flows_want_and_nothing_else",
             "node is not installed",
         );

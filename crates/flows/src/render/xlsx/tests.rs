@@ -25,7 +25,7 @@ fn a_reader_finds_every_destination_and_no_formula() {
         .arg(file.path())
         .output();
     let Some(output) = output.ok().filter(|output| output.status.success()) else {
-        crate::render::skipped(
+        skip::skip(
             "a_reader_finds_every_destination_and_no_formula",
             "python3 with openpyxl is not installed",
         );
