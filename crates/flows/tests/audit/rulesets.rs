@@ -92,7 +92,10 @@ pub(crate) fn ruleset(random: &mut Random, place: &str) -> String {
 fn rule(random: &mut Random, targets: &[&str], family: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for _ in 0..random.below(3) {
-        words.push(condition(random, family));
+        let one = condition(random, family);
+        if !is_listed_wrongly(words.last(), &one) {
+            words.push(one);
+        }
     }
     if random.chance(20) {
         words.push("counter".to_owned());
@@ -102,6 +105,12 @@ fn rule(random: &mut Random, targets: &[&str], family: &str) -> String {
     }
     words.push(random.one(targets).to_owned());
     format!("    {}\n", words.join(" "))
+}
+
+/// nft 1.0.6 lists `tcp dport < 80 tcp dport > 443`, which nothing meets, as `tcp dport != 80-443`,
+/// which it does not do.
+fn is_listed_wrongly(before: Option<&String>, one: &str) -> bool {
+    before.is_some_and(|before| before.starts_with("tcp dport <")) && one.starts_with("tcp dport >")
 }
 
 fn condition(random: &mut Random, family: &str) -> String {
@@ -161,6 +170,8 @@ fn condition(random: &mut Random, family: &str) -> String {
                 "oifname != \"lan0\"",
                 "iifname \"lo\"",
                 "iif != lo",
+                "oif != lo",
+                "iifname != \"up0\"",
             ])
             .to_owned(),
     }

@@ -4,7 +4,7 @@ use super::Source;
 use super::compile::{Base, Compiled, compile};
 use super::lines;
 use crate::audit::packet::walk::{By, End, Leaf, walk};
-use crate::audit::packet::{FAMILY_V4, Packets, Value, state};
+use crate::audit::packet::{FAMILY_V4, NO_INTERFACE, Packets, Value, state};
 use crate::audit::question::{ACK, Question, SYN};
 use crate::audit::verdict::{Cause, Judged, Part, Verdict};
 use crate::audit::{AuditError, AuditOptions, Note, Position};
@@ -88,7 +88,7 @@ impl Ruleset {
             let mut part = Part::permitted();
             for stage in [Stage::First, Stage::Answer, Stage::Following] {
                 for (at, base) in self.bases(position, stage, packets) {
-                    let leaves = self.send(base, stage, packets);
+                    let leaves = self.send(base, position, stage, packets);
                     let found = judged(base, stage, &leaves);
                     if matches!(found.verdict, Verdict::Blocked | Verdict::Partly)
                         && !closed.contains(&(at, stage))
@@ -139,7 +139,7 @@ impl Ruleset {
         })
     }
 
-    fn send(&self, base: &Base, stage: Stage, packets: &Packets) -> Vec<Leaf> {
+    fn send(&self, base: &Base, position: Position, stage: Stage, packets: &Packets) -> Vec<Leaf> {
         let mut packets = packets.clone();
         match stage {
             Stage::First => {}
@@ -159,13 +159,13 @@ impl Ruleset {
             std::mem::swap(&mut one, &mut other);
         }
         let interface = |known: Option<u128>| {
-            known.map_or(Value::Some(1, u128::from(u32::MAX)), |id| {
-                Value::Each(id, id)
-            })
+            known.map_or(Value::Some(1, NO_INTERFACE - 1), |id| Value::Each(id, id))
         };
+        let none = Value::Each(NO_INTERFACE, NO_INTERFACE);
         (packets.interface_in, packets.interface_out) = match base.hook.hook.as_str() {
-            "prerouting" | "input" => (interface(one), Value::Absent),
-            "output" => (Value::Absent, interface(other)),
+            "prerouting" | "input" => (interface(one), none),
+            "output" => (none, interface(other)),
+            "postrouting" if position != Position::Forward => (none, interface(other)),
             _ => (interface(one), interface(other)),
         };
         let policy = if base.hook.drops {

@@ -164,6 +164,36 @@ fn interfaces_are_in_doubt_until_they_are_named() {
 }
 
 #[test]
+fn a_side_without_an_interface_is_no_interface_of_any_name() {
+    let at = |place: Position, hook: &str, rule: &str| {
+        let text = format!(
+            "table inet f {{\n chain c {{\n type filter hook {hook} priority 0; policy accept;\n {rule} drop\n }}\n}}\n"
+        );
+        let options = AuditOptions {
+            position: place,
+            ..AuditOptions::default()
+        };
+        let counts = judged(&text, &options).counts;
+        (counts.blocked, counts.permitted)
+    };
+    for (hook, place, side) in [
+        ("output", Position::Output, "iif"),
+        ("postrouting", Position::Output, "iif"),
+        ("input", Position::Input, "oif"),
+    ] {
+        for name in ["lo", "eth0"] {
+            assert_eq!(at(place, hook, &format!("{side} != {name}")), (3, 0));
+            assert_eq!(at(place, hook, &format!("{side} {name}")), (0, 3));
+            assert_eq!(
+                at(place, hook, &format!("{side}name != \"{name}\"")),
+                (3, 0)
+            );
+        }
+        assert_eq!(at(place, hook, &format!("{side}name \"eth*\"")), (0, 3));
+    }
+}
+
+#[test]
 fn what_is_not_understood_is_never_judged() {
     let text = "include \"/etc/more.nft\"\ntable inet f {\n chain c {\n type filter hook forward priority 0; policy accept;\n osf name \"Linux\" drop\n numgen random mod 2 0 drop\n }\n}\n";
     let report = judged(text, &AuditOptions::default());

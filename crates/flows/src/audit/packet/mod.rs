@@ -45,6 +45,9 @@ pub(in crate::audit) mod state {
 pub(in crate::audit) const FAMILY_V4: u128 = 2;
 pub(in crate::audit) const FAMILY_V6: u128 = 10;
 pub(in crate::audit) const LOOPBACK: u128 = 0;
+/// What is compared where packets have no interface on that side. No name stands for it: Linux
+/// compares the index 0 and an empty name (nft_meta.c), so that "is not" holds.
+pub(in crate::audit) const NO_INTERFACE: u128 = u32::MAX as u128;
 
 impl Field {
     /// The largest value.
@@ -110,9 +113,8 @@ impl Packets {
     }
 
     /// The same with a part of a field's range.
-    fn with(&self, field: Field, first: u128, last: u128) -> Self {
+    fn with(&self, field: Field, value: Value) -> Self {
         let mut narrowed = self.clone();
-        let value = Value::Each(first, last);
         match field {
             Field::SourceV4 | Field::SourceV6 => narrowed.source = value,
             Field::DestinationV4 | Field::DestinationV6 => narrowed.destination = value,
@@ -151,14 +153,24 @@ impl Packets {
                     let make = |parts: Vec<(u128, u128)>| {
                         parts
                             .into_iter()
-                            .map(|(first, last)| self.with(field, first, last))
+                            .map(|(first, last)| self.with(field, Value::Each(first, last)))
                             .collect()
                     };
                     (make(inside), make(outside))
                 }
-                Value::Some(..) | Value::Absent => {
-                    (vec![self.doubted(reason)], vec![self.doubted(reason)])
+                Value::Some(first, last) => {
+                    // Whatever the value is, it lies between the ends of the parts.
+                    let (inside, outside) = ranges.cut(first, last);
+                    let make = |parts: &[(u128, u128)]| {
+                        let (Some((first, _)), Some((_, last))) = (parts.first(), parts.last())
+                        else {
+                            return Vec::new();
+                        };
+                        vec![self.with(field, Value::Some(*first, *last)).doubted(reason)]
+                    };
+                    (make(&inside), make(&outside))
                 }
+                Value::Absent => (Vec::new(), vec![self.clone()]),
             },
         }
     }
