@@ -15,9 +15,11 @@ pub mod body;
 pub mod client;
 pub mod crypto;
 pub mod dial;
+pub mod dns;
 pub mod endpoint;
 pub mod files;
 pub mod listen;
+pub mod probe;
 pub mod serve;
 pub mod tls;
 
@@ -27,7 +29,7 @@ pub use crypto::{install_crypto, spki_sha256};
 pub use dial::{
     Connection, DialError, Dialer, HttpError, Outcome, Protocol, Proxy, ProxyCredentials,
     ProxyEnvironment, ProxyError, ProxyParseError, ProxySetting, ResolveError, Stage, StageFailure,
-    StageReport, Stages, TcpError, Timeouts,
+    StageReport, Stages, TcpError, Timeouts, UdpError,
 };
 pub use endpoint::{Endpoint, EndpointError, Host};
 pub use files::{FileLimit, raise_file_limit};

@@ -65,6 +65,7 @@ impl LinkError {
             StageFailure::Resolve(_)
             | StageFailure::Proxy(_)
             | StageFailure::Tcp(_)
+            | StageFailure::Udp(_)
             | StageFailure::Http(_) => return false,
         };
         matches!(tls, TlsError::ClientCertificateRefused { .. })

@@ -16,6 +16,8 @@ pub enum Stage {
     Resolve,
     Proxy,
     Tcp,
+    /// A datagram and its answer; only probes send any.
+    Udp,
     Tls,
     Http,
 }
@@ -40,6 +42,8 @@ pub enum StageFailure {
     #[error(transparent)]
     Tcp(#[from] TcpError),
     #[error(transparent)]
+    Udp(#[from] UdpError),
+    #[error(transparent)]
     Tls(#[from] TlsError),
     #[error(transparent)]
     Http(#[from] HttpError),
@@ -53,6 +57,17 @@ pub enum ResolveError {
         name: String,
         #[source]
         source: io::Error,
+    },
+    #[error(
+        "there is no such name as {name}, says {server}; check its spelling and whether this name server knows it"
+    )]
+    NoSuchName { name: String, server: SocketAddr },
+    #[error("the name server {server} can't resolve {name} ({reason}); check the name server")]
+    ServerFailure {
+        name: String,
+        server: SocketAddr,
+        /// Such as SERVFAIL.
+        reason: String,
     },
     #[error("the name {name} has no address")]
     NoAddress { name: String },
@@ -99,6 +114,15 @@ pub enum ProxyError {
         tried: bool,
     },
     #[error(
+        "can't sign in at the proxy {proxy} with {scheme} ({reason}); check the user name and the password"
+    )]
+    SignInFailed {
+        proxy: Endpoint,
+        /// Such as Negotiate.
+        scheme: &'static str,
+        reason: String,
+    },
+    #[error(
         "the proxy {proxy} refuses this destination (answer {status}); allow it there, or dial directly"
     )]
     Refused { proxy: Endpoint, status: u16 },
@@ -136,6 +160,36 @@ pub enum TcpError {
     },
 }
 
+/// No answer to a datagram.
+#[derive(Debug, thiserror::Error)]
+pub enum UdpError {
+    #[error("{address} refused the datagram: nothing listens there, or a firewall rejects it")]
+    Refused { address: SocketAddr },
+    #[error("{address} can't be reached: there is no route to it")]
+    Unreachable {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+    /// Many services answer only to what they understand: this may mean anything.
+    #[error(
+        "no answer from {address} within {} s; it may be lost, dropped by a firewall, or not worth an answer",
+        limit.as_secs_f32()
+    )]
+    Unconfirmed {
+        address: SocketAddr,
+        limit: Duration,
+    },
+    #[error("a proxy for HTTP carries no datagrams; dial directly")]
+    NotThroughProxy,
+    #[error("sending a datagram to {address} failed")]
+    Failed {
+        address: SocketAddr,
+        #[source]
+        source: io::Error,
+    },
+}
+
 /// HTTP went wrong on an open connection.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
@@ -160,7 +214,14 @@ pub enum HttpError {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Self; 5] = [Self::Resolve, Self::Proxy, Self::Tcp, Self::Tls, Self::Http];
+    pub const ALL: [Self; 6] = [
+        Self::Resolve,
+        Self::Proxy,
+        Self::Tcp,
+        Self::Udp,
+        Self::Tls,
+        Self::Http,
+    ];
 
     /// The name, as in messages.
     #[must_use]
@@ -169,6 +230,7 @@ impl Stage {
             Self::Resolve => "resolve",
             Self::Proxy => "proxy",
             Self::Tcp => "tcp",
+            Self::Udp => "udp",
             Self::Tls => "tls",
             Self::Http => "http",
         }
@@ -190,6 +252,7 @@ impl StageFailure {
             Self::Resolve(_) => Stage::Resolve,
             Self::Proxy(_) => Stage::Proxy,
             Self::Tcp(_) => Stage::Tcp,
+            Self::Udp(_) => Stage::Udp,
             Self::Tls(_) | Self::Http(HttpError::Tls(_)) => Stage::Tls,
             Self::Http(
                 HttpError::TimedOut { .. }
@@ -217,6 +280,7 @@ impl DialError {
             StageFailure::Resolve(_)
             | StageFailure::Proxy(_)
             | StageFailure::Tcp(_)
+            | StageFailure::Udp(_)
             | StageFailure::Http(_) => None,
         }
     }

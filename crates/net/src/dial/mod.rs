@@ -6,10 +6,10 @@
 mod connection;
 mod error;
 mod proxy;
-mod resolve;
+pub(crate) mod resolve;
 mod stages;
-mod tcp;
-mod tunnel;
+pub(crate) mod tcp;
+pub(crate) mod tunnel;
 mod watched;
 
 use std::future::Future;
@@ -26,7 +26,9 @@ use crate::tls::{ClientTls, TlsError, TlsTrust};
 
 pub(crate) use connection::Driver;
 pub use connection::{Connection, Protocol};
-pub use error::{DialError, HttpError, ProxyError, ResolveError, Stage, StageFailure, TcpError};
+pub use error::{
+    DialError, HttpError, ProxyError, ResolveError, Stage, StageFailure, TcpError, UdpError,
+};
 use proxy::Route;
 pub use proxy::{Proxy, ProxyCredentials, ProxyEnvironment, ProxyParseError, ProxySetting};
 pub use stages::{Outcome, StageReport, Stages};
@@ -192,6 +194,6 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, TlsError> {
 }
 
 /// `None` when the limit passed.
-async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
     tokio::time::timeout(limit, work).await.ok()
 }

@@ -36,7 +36,7 @@ impl Stages {
     }
 
     /// Runs a stage; its work gives its result and a detail for the report.
-    pub(super) async fn run<T, E>(
+    pub(crate) async fn run<T, E>(
         &mut self,
         stage: Stage,
         work: impl Future<Output = Result<(T, String), E>>,
@@ -70,7 +70,7 @@ impl Stages {
         }
     }
 
-    pub(super) fn skip(&mut self, stage: Stage, why: &'static str) {
+    pub(crate) fn skip(&mut self, stage: Stage, why: &'static str) {
         let outcome = Outcome::Skipped { why };
         self.0.push(StageReport {
             stage,

@@ -10,7 +10,7 @@ use super::error::TcpError;
 use super::within;
 
 /// Tries the addresses in the resolver's order, each within `limit`.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     addresses: &[SocketAddr],
     limit: Duration,
 ) -> Result<(TcpStream, String), TcpError> {

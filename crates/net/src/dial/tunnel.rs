@@ -22,7 +22,7 @@ struct Answer {
     offered: Vec<String>,
 }
 
-pub(super) async fn open(
+pub(crate) async fn open(
     proxy: &Proxy,
     destination: &Endpoint,
     timeouts: &Timeouts,

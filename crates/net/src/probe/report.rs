@@ -1,0 +1,180 @@
+//! What a probe saw.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use super::revocation::RevocationSeen;
+use crate::dial::{StageFailure, Stages};
+use crate::tls::TlsError;
+
+/// Everything that one probe saw, up to the stage that failed.
+///
+/// An HTTP status is never a failure here, nor is a refused upgrade: the caller knows what the
+/// flow expects.
+#[derive(Debug, Default)]
+pub struct ProbeReport {
+    pub stages: Stages,
+    /// The first stage that failed, and why.
+    pub failure: Option<StageFailure>,
+    /// Of the endpoint's name, or of the proxy's where one is used.
+    pub dns: Option<DnsSeen>,
+    pub proxy: Option<ProxySeen>,
+    /// Where the TCP connection went, or the datagram.
+    pub peer: Option<SocketAddr>,
+    pub tls: Option<TlsSeen>,
+    pub http: Option<HttpSeen>,
+    /// What came back to the datagram, at most [`super::MAX_UDP_ANSWER`] bytes of it.
+    pub udp_answer: Option<Vec<u8>>,
+    pub revocation: Option<RevocationSeen>,
+}
+
+/// How a name was resolved.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DnsSeen {
+    pub name: String,
+    pub addresses: Vec<IpAddr>,
+    /// Other names on the way (CNAME).
+    pub aliases: Vec<String>,
+    /// The name servers that were asked, in order; none where the hosts file knew the name.
+    pub servers: Vec<SocketAddr>,
+    /// Of the last answer, such as `NOERROR` or `NXDOMAIN`.
+    pub rcode: Option<String>,
+    /// The shortest of the answer.
+    pub ttl: Option<Duration>,
+    /// Whether the hosts file knew the name.
+    pub from_hosts: bool,
+}
+
+/// What the proxy said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProxySeen {
+    /// Of its last answer.
+    pub status: Option<u16>,
+    pub server: Option<String>,
+    pub via: Option<String>,
+    /// Why, in the proxy's own words where it has a header for them (such as X-Squid-Error).
+    pub reason: Option<String>,
+    /// The sign-in schemes that it offered, such as Basic or Negotiate.
+    pub offered: Vec<String>,
+    /// The scheme that was used, whether or not it was accepted.
+    pub signed_in_with: Option<SignInScheme>,
+    /// Of its last answer, if it was a refusal; at most [`super::MAX_BODY`] bytes.
+    pub head_of_body: Vec<u8>,
+}
+
+/// How one signs in at a proxy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SignInScheme {
+    Basic,
+    /// RFC 7616.
+    Digest,
+    Ntlm,
+    /// RFC 4559, with Kerberos or NTLM inside.
+    Negotiate,
+}
+
+/// What the TLS handshake showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsSeen {
+    pub ended: TlsEnd,
+    /// Such as `TLS 1.3`.
+    pub version: Option<&'static str>,
+    pub suite: Option<String>,
+    pub alpn: Option<Vec<u8>>,
+    /// In DER, the leaf first; empty where none came.
+    pub chain: Vec<Vec<u8>>,
+    /// What the host's trust store makes of the chain; `None` where none came.
+    pub host_trusts: Option<Result<(), TlsError>>,
+    /// What the public roots make of the chain; `None` where none came.
+    pub public_trusts: Option<Result<(), TlsError>>,
+    /// Whether the pinned key was presented; `None` where nothing is pinned.
+    pub pin_matches: Option<bool>,
+    /// Signed certificate timestamps (RFC 6962) in the leaf.
+    pub scts: usize,
+    pub ocsp_stapled: bool,
+    /// `tls-exporter` (RFC 9266); only of a finished handshake.
+    pub exporter: Option<[u8; 32]>,
+    pub client_certificate_wanted: bool,
+    /// What the other side said first, at most [`super::MAX_FIRST_BYTES`] bytes.
+    pub first_bytes: Vec<u8>,
+}
+
+/// How the handshake ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TlsEnd {
+    Established,
+    /// We refused the server's certificate.
+    Refused,
+    /// A reset before the other side had said anything.
+    ResetAfterHello,
+    /// The other side closed before it had said anything.
+    ClosedAfterHello,
+    /// A reset or a close within the handshake.
+    Cut,
+    /// The other side's alert, such as `HandshakeFailure`.
+    Alert(String),
+    NotTls,
+    TimedOut,
+    /// Anything else; the failure tells.
+    Failed,
+}
+
+/// What the answer to the HTTP request was.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpSeen {
+    /// Such as `HTTP/1.1`.
+    pub version: &'static str,
+    pub status: u16,
+    /// With names in lower case; at most [`super::MAX_HEADERS`] of them.
+    pub headers: Vec<(String, String)>,
+    /// At most [`super::MAX_BODY`] bytes.
+    pub head_of_body: Vec<u8>,
+    pub body: BodyEnd,
+    /// `None` where no upgrade was asked for.
+    pub upgrade: Option<UpgradeSeen>,
+}
+
+/// How far the body came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyEnd {
+    Complete,
+    /// Longer than what a probe reads ([`super::MAX_READ`] bytes).
+    Longer,
+    /// It ended before its announced length.
+    Truncated,
+    /// It stopped coming.
+    TimedOut,
+}
+
+/// What became of the upgrade.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UpgradeSeen {
+    /// 101 with the right Sec-WebSocket-Accept.
+    Accepted,
+    /// 101 from something that did not understand the request.
+    WrongAccept,
+    /// Any other status.
+    Refused,
+}
+
+impl HttpSeen {
+    /// The first header of this name (in lower case).
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|header| header.0 == name);
+        found.map(|header| header.1.as_str())
+    }
+}
+
+impl SignInScheme {
+    /// As in Proxy-Authenticate.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Basic => "Basic",
+            Self::Digest => "Digest",
+            Self::Ntlm => "NTLM",
+            Self::Negotiate => "Negotiate",
+        }
+    }
+}
