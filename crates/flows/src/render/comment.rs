@@ -6,12 +6,15 @@
 
 use super::{Expressed, Options, header};
 use crate::flow::Flow;
+use crate::id::FlowId;
 use crate::select::Selection;
 
 /// A purpose in a comment is cut here.
 const MAX_PURPOSE: usize = 300;
 /// Another line is cut here.
 const MAX_LINE: usize = 300;
+/// Lists are broken before they are longer.
+const WIDTH: usize = 96;
 
 /// The text on one line of at most so many characters: breaks, control characters and signs that
 /// turn the direction of writing become spaces.
@@ -108,31 +111,84 @@ fn header(selection: &Selection<'_>, report: &[Expressed]) -> Vec<String> {
     lines
 }
 
-/// What the target can't say, one line for each endpoint that is not exact.
+/// What the target can't say: each reason once, with the flows and hosts that it concerns.
 fn shortfalls(selection: &Selection<'_>, report: &[Expressed]) -> Vec<String> {
-    let mut lines = Vec::new();
+    let mut reasons: Vec<(String, Concerned<'_>)> = Vec::new();
     for entry in report.iter().filter(|entry| !entry.how.is_exact()) {
         let host = selection
             .flows
             .iter()
             .find(|selected| selected.flow.id == entry.flow)
             .and_then(|selected| selected.endpoints.get(entry.endpoint))
-            .map_or(String::new(), |endpoint| {
-                super::host_pattern(&endpoint.host)
-            });
-        let host = if host.is_empty() {
-            "unknown host"
-        } else {
-            &host
-        };
-        lines.push(format!(
-            "{}, {}: {}",
-            entry.flow,
-            one_line(host, MAX_LINE),
-            one_line(&entry.how.to_string(), MAX_PURPOSE)
-        ));
+            .map(|endpoint| super::host_pattern(&endpoint.host))
+            .filter(|host| !host.is_empty())
+            .map_or_else(
+                || "unknown host".to_owned(),
+                |host| one_line(&host, MAX_LINE),
+            );
+        let reason = one_line(&entry.how.to_string(), MAX_PURPOSE);
+        let at = reasons.iter().position(|(known, _)| *known == reason);
+        let at = at.unwrap_or_else(|| {
+            reasons.push((reason, Concerned::default()));
+            reasons.len() - 1
+        });
+        if let Some((_, concerned)) = reasons.get_mut(at) {
+            concerned.add(&entry.flow, host);
+        }
+    }
+    let mut lines = Vec::new();
+    for (reason, concerned) in reasons {
+        lines.push(reason);
+        lines.extend(
+            concerned
+                .lines()
+                .into_iter()
+                .map(|line| format!("  {line}")),
+        );
     }
     lines
+}
+
+/// Flows with hosts of theirs, in the order in which they came.
+#[derive(Default)]
+struct Concerned<'r>(Vec<(&'r FlowId, Vec<String>)>);
+
+impl<'r> Concerned<'r> {
+    fn add(&mut self, flow: &'r FlowId, host: String) {
+        match self.0.iter_mut().find(|(known, _)| *known == flow) {
+            Some((_, hosts)) if hosts.contains(&host) => {}
+            Some((_, hosts)) => hosts.push(host),
+            None => self.0.push((flow, vec![host])),
+        }
+    }
+
+    /// `flow (host, host), flow (host)`, broken into lines of a readable width.
+    fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        let words = self.0.iter().enumerate().flat_map(|(at, (flow, hosts))| {
+            let end = if at + 1 == self.0.len() { ")" } else { ")," };
+            let last = hosts.len().saturating_sub(1);
+            hosts.iter().enumerate().map(move |(place, host)| {
+                let begin = if place == 0 {
+                    format!("{flow} (")
+                } else {
+                    String::new()
+                };
+                let end = if place == last { end } else { "," };
+                format!("{begin}{host}{end}")
+            })
+        });
+        for word in words {
+            match lines.last_mut() {
+                Some(line) if line.len() + word.len() < WIDTH => {
+                    line.push(' ');
+                    line.push_str(&word);
+                }
+                _ => lines.push(word),
+            }
+        }
+        lines
+    }
 }
 
 #[cfg(test)]

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
+use super::Asker;
+use super::collect::Tuple;
 use super::ports::{include, merged};
-use super::{Asker, Tuple};
 use crate::endpoint::PortRange;
 use crate::host::Host;
 

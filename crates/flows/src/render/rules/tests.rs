@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::party::PartyId;
+use crate::render::How;
 use crate::render::trial::{
     any_address, any_endpoints, any_name, asking, blank, selected, site, small,
 };
