@@ -305,6 +305,7 @@ pub(crate) fn peer(certificate_pem: &str) -> PeerIdentity {
     PeerIdentity {
         connection: ConnectionId::from_number(1),
         address: "192.0.2.7:40000".parse().unwrap(),
+        tls_exporter: None,
         certificate: Some(Arc::new(PeerCertificate {
             der,
             spki_sha256: parsed.key_sha256,

@@ -184,7 +184,7 @@ impl Dialer {
     }
 }
 
-fn server_name(host: &Host) -> Result<ServerName<'static>, TlsError> {
+pub(crate) fn server_name(host: &Host) -> Result<ServerName<'static>, TlsError> {
     match host {
         Host::Address(address) => Ok(ServerName::IpAddress((*address).into())),
         Host::Name(name) => ServerName::try_from(name.clone()).map_err(|_| TlsError::Protocol {

@@ -1,10 +1,10 @@
 //! What a probe saw.
 
-use std::net::{IpAddr, SocketAddr};
-use std::time::Duration;
+use std::net::SocketAddr;
 
 use super::revocation::RevocationSeen;
 use crate::dial::{StageFailure, Stages};
+pub use crate::dns::DnsSeen;
 use crate::tls::TlsError;
 
 /// Everything that one probe saw, up to the stage that failed.
@@ -23,26 +23,12 @@ pub struct ProbeReport {
     pub peer: Option<SocketAddr>,
     pub tls: Option<TlsSeen>,
     pub http: Option<HttpSeen>,
+    /// What the other side said first above TCP and TLS, at most [`super::MAX_FIRST_BYTES`] bytes
+    /// of it: what it is where it is not HTTP.
+    pub first_bytes: Vec<u8>,
     /// What came back to the datagram, at most [`super::MAX_UDP_ANSWER`] bytes of it.
     pub udp_answer: Option<Vec<u8>>,
     pub revocation: Option<RevocationSeen>,
-}
-
-/// How a name was resolved.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DnsSeen {
-    pub name: String,
-    pub addresses: Vec<IpAddr>,
-    /// Other names on the way (CNAME).
-    pub aliases: Vec<String>,
-    /// The name servers that were asked, in order; none where the hosts file knew the name.
-    pub servers: Vec<SocketAddr>,
-    /// Of the last answer, such as `NOERROR` or `NXDOMAIN`.
-    pub rcode: Option<String>,
-    /// The shortest of the answer.
-    pub ttl: Option<Duration>,
-    /// Whether the hosts file knew the name.
-    pub from_hosts: bool,
 }
 
 /// What the proxy said.

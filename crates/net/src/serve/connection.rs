@@ -26,7 +26,7 @@ use super::connections::Registered;
 use super::handlers::Handlers;
 use super::limits::ServeLimits;
 use super::peer::{ConnectionId, PeerCertificate, PeerIdentity};
-use crate::tls::{ALPN_HTTP2, ServerTls, TlsError};
+use crate::tls::{ALPN_HTTP2, ServerTls, TlsError, tls_exporter};
 
 /// After a failed handshake the client gets this long to read why.
 const LINGER: Duration = Duration::from_secs(1);
@@ -52,6 +52,7 @@ pub(super) async fn serve(stream: TcpStream, address: SocketAddr, shared: &Share
             connection,
             address,
             certificate: None,
+            tls_exporter: None,
         };
         return http1_connection(stream, peer, shared).await;
     };
@@ -72,6 +73,7 @@ pub(super) async fn serve(stream: TcpStream, address: SocketAddr, shared: &Share
         connection,
         address,
         certificate,
+        tls_exporter: tls_exporter(session),
     };
     if is_http2 {
         http2_connection(stream, peer, shared).await;

@@ -20,6 +20,9 @@ pub struct PeerIdentity {
     /// Verified against the listener's CAs (validity included) when the connection was opened.
     /// Absent when the peer presented none.
     pub certificate: Option<Arc<PeerCertificate>>,
+    /// `tls-exporter` (RFC 9266) of the connection; absent without TLS. The other end has the same
+    /// value exactly if nothing in between opened the TLS connection.
+    pub tls_exporter: Option<[u8; 32]>,
 }
 
 /// A verified client certificate.

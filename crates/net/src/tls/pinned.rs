@@ -18,7 +18,7 @@ use crate::crypto::spki_sha256;
 /// pin; it can't widen anything, because only the holder of the pinned key can have signed the
 /// leaf.
 #[derive(Debug)]
-pub(super) struct PinnedCa {
+pub(crate) struct PinnedCa {
     pin: [u8; 32],
     provider: Arc<CryptoProvider>,
 }
@@ -32,7 +32,7 @@ pub(super) struct PinNotPresented {
 }
 
 impl PinnedCa {
-    pub(super) fn new(pin: [u8; 32], provider: Arc<CryptoProvider>) -> Self {
+    pub(crate) fn new(pin: [u8; 32], provider: Arc<CryptoProvider>) -> Self {
         Self { pin, provider }
     }
 }

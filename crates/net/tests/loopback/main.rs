@@ -9,8 +9,12 @@
 )]
 
 mod dialing;
+mod nameserver;
 mod ports;
+mod probing;
+mod probing_tls;
 mod proxying;
+mod resolving;
 mod serving;
 mod site;
 mod stranger;
