@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::{Args, ValueEnum};
+use flows::PartyId;
 use flows::audit::{self, AuditFormat, AuditOptions, Position};
 
 use crate::arguments::{CatalogueArgument, SiteArguments, addresses};
@@ -21,7 +22,8 @@ Examples:
   audit squid.conf --catalog symantec-endpoint-protection --file /etc/squid/allowed=allowed
   nft list ruleset | audit - --catalog sangfor-endpoint-secure
 
-Exit code 0 when no flow is blocked or inspected, 1 when one is.")]
+Exit code 0 when no flow is blocked or inspected, 1 when one is, or would be if a
+guessed place is between the hosts.")]
 pub struct AuditArguments {
     /// File with the rules; - is standard input
     #[arg(value_name = "FILE")]
@@ -37,6 +39,10 @@ pub struct AuditArguments {
     /// Where a packet filter stands, seen from a flow
     #[arg(long, value_name = "PLACE", default_value = "auto")]
     position: Place,
+    /// The part of the host on which a packet filter stands: the flows in which it takes part are
+    /// judged where it sends or receives
+    #[arg(long, value_name = "PARTY", value_parser = PartyId::parse)]
+    role: Option<PartyId>,
     /// The interface by which flows come in
     #[arg(long, value_name = "NAME")]
     interface_in: Option<String>,
@@ -58,10 +64,15 @@ pub struct AuditArguments {
 /// Where a packet filter stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Place {
-    /// Between the hosts if it has rules for forwarding, else on one of them
+    /// Between the hosts if it has rules for forwarding, else on one of them; the guess is said
     Auto,
+    /// Between the hosts
     Forward,
+    /// On the host that opens the connection, or that listens where it comes into the site
+    Host,
+    /// On the host that opens the connection
     Output,
+    /// On the host that listens
     Input,
 }
 
@@ -85,9 +96,11 @@ pub(crate) fn run(arguments: &AuditArguments) -> anyhow::Result<Answer> {
         position: match arguments.position {
             Place::Auto => Position::Auto,
             Place::Forward => Position::Forward,
+            Place::Host => Position::Host,
             Place::Output => Position::Output,
             Place::Input => Position::Input,
         },
+        role: arguments.role.clone(),
         interface_in: arguments.interface_in.clone(),
         interface_out: arguments.interface_out.clone(),
         files,
@@ -101,8 +114,7 @@ pub(crate) fn run(arguments: &AuditArguments) -> anyhow::Result<Answer> {
     } else {
         arguments.output.write(plain(report.text()))?;
     }
-    let counts = report.counts;
-    Ok(if counts.blocked + counts.partly + counts.inspected == 0 {
+    Ok(if report.is_clean() {
         Answer::Done
     } else {
         Answer::No

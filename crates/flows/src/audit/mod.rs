@@ -8,9 +8,11 @@ mod fortigate;
 mod nftables;
 mod pac;
 mod packet;
+mod position;
 mod question;
 mod report;
 mod squid;
+mod unreadable;
 mod verdict;
 
 use std::collections::BTreeMap;
@@ -19,11 +21,15 @@ use std::fmt;
 use ipnet::IpNet;
 use serde::Serialize;
 
+use crate::catalogue::Catalogue;
+use crate::party::PartyId;
+use crate::render::rules::ways;
 use crate::select::Selection;
 use question::Question;
 use verdict::Judged;
 
 pub use pac::{PacAnswer, PacQuestion, PacRunner, PacWorld};
+pub use position::{Elsewhere, Position, Standing};
 pub use report::{AuditReport, Counts, Finding, FindingKind, FlowFinding, NotAsked};
 pub use verdict::{Cause, Verdict};
 
@@ -129,24 +135,15 @@ impl fmt::Display for AuditFormat {
     }
 }
 
-/// Where a packet filter stands, seen from a flow.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum Position {
-    /// Between the hosts if it has rules for forwarding; else on the host that opens the
-    /// connection, or that listens where connections come into the site.
-    #[default]
-    Auto,
-    Forward,
-    Output,
-    Input,
-}
-
 /// What the one who audits knows beside the file.
 #[derive(Debug, Clone, Default)]
 pub struct AuditOptions<'a> {
     /// Addresses behind names; the key is the name, or `*.example.com` for a wildcard.
     pub addresses: BTreeMap<String, Vec<IpNet>>,
     pub position: Position,
+    /// The part that the host takes on which a packet filter stands: flows that it opens are judged
+    /// where it sends, flows that it listens for where it receives, others not at all.
+    pub role: Option<PartyId>,
     /// The interface by which flows come to a packet filter.
     pub interface_in: Option<String>,
     /// The interface by which flows leave it.
@@ -183,6 +180,16 @@ pub enum AuditError {
         known_formats()
     )]
     Format,
+    #[error(
+        "got rules of iptables, which are not read as they are; audit what \"iptables-restore-translate -f FILE\" makes of them (ip6tables-restore-translate for IPv6), or what \"nft list ruleset\" prints"
+    )]
+    Iptables,
+    #[error(
+        "the file holds comments alone, no rules; a rendering without rules says in its comments what is missing"
+    )]
+    NoRules,
+    #[error("expected a party of the catalogue ({known}), got the role {role}")]
+    Role { role: PartyId, known: String },
     #[error("line {line}: expected {expected}, got {got}")]
     Syntax {
         line: usize,
@@ -221,21 +228,37 @@ impl<'a> Rules<'a> {
         })
     }
 
-    fn judge(&self, question: &Question<'_>) -> Judged {
+    fn judge(&self, question: &Question<'_>, position: Position) -> Judged {
         match self {
-            Self::Nftables(rules) => rules.judge(question),
+            Self::Nftables(rules) => rules.judge(question, position),
             Self::Squid(rules) => rules.judge(question),
             Self::Pac(rules) => rules.judge(question),
             Self::Fortigate(rules) => rules.judge(question),
         }
     }
 
-    fn notes(&self) -> &[Note] {
+    /// Where a packet filter is taken to stand; `None` for rules that stand in one place alone.
+    fn standing(&self, catalogue: &Catalogue, options: &AuditOptions<'_>) -> Option<Standing> {
         match self {
-            Self::Nftables(rules) => rules.notes(),
-            Self::Squid(rules) => rules.notes(),
-            Self::Pac(rules) => rules.notes(),
-            Self::Fortigate(rules) => rules.notes(),
+            Self::Nftables(rules) => Some(rules.standing(catalogue, options)),
+            Self::Squid(_) | Self::Pac(_) | Self::Fortigate(_) => None,
+        }
+    }
+
+    /// Other places where the file filters.
+    fn elsewhere(&self, standing: &Standing) -> Vec<Position> {
+        match self {
+            Self::Nftables(rules) => rules.elsewhere(standing),
+            Self::Squid(_) | Self::Pac(_) | Self::Fortigate(_) => Vec::new(),
+        }
+    }
+
+    fn notes(&self, standing: Option<&Standing>) -> Vec<Note> {
+        match self {
+            Self::Nftables(rules) => rules.notes(standing),
+            Self::Squid(rules) => rules.notes().to_vec(),
+            Self::Pac(rules) => rules.notes().to_vec(),
+            Self::Fortigate(rules) => rules.notes().to_vec(),
         }
     }
 
@@ -263,13 +286,62 @@ pub fn audit(
     if bytes.len() > MAX_BYTES {
         return Err(AuditError::TooLarge { bytes: bytes.len() });
     }
-    let format = format
-        .or_else(|| AuditFormat::recognise(bytes))
-        .ok_or(AuditError::Format)?;
+    if let Some(role) = &options.role
+        && selection.catalogue.party(role).is_none()
+    {
+        let parties = selection.catalogue.parties.iter();
+        let known: Vec<&str> = parties.map(|party| party.id.as_str()).collect();
+        return Err(AuditError::Role {
+            role: role.clone(),
+            known: known.join(", "),
+        });
+    }
+    let format = match format.or_else(|| AuditFormat::recognise(bytes)) {
+        Some(format) => format,
+        None => return Err(unreadable::error(bytes)),
+    };
     let rules = Rules::read(bytes, format, options)?;
-    let mut report =
-        report::Writer::new(format, selection, rules.summary(), rules.notes(), options);
+    let mut standing = rules.standing(selection.catalogue, options);
+    let role = standing
+        .as_ref()
+        .map_or(options.role.as_ref(), |standing| standing.role.as_ref());
+    let position = standing
+        .as_ref()
+        .map_or(Position::Auto, |standing| standing.position);
+    let notes = rules.notes(standing.as_ref());
+    let mut report = report::Writer::new(format, selection, rules.summary(), &notes, options);
+    let questions = questions(selection, role, options, &mut report);
+    for question in &questions {
+        report.add(question, rules.judge(question, position));
+    }
+    if let Some(standing) = &mut standing {
+        for position in rules.elsewhere(standing) {
+            let mut counts = Counts::default();
+            for question in &questions {
+                counts.add(&rules.judge(question, position));
+            }
+            standing.elsewhere.push(Elsewhere { position, counts });
+        }
+    }
+    Ok(report.finish(standing))
+}
+
+/// What is asked of the rules; the report hears of what can't be asked.
+fn questions<'s>(
+    selection: &'s Selection<'_>,
+    role: Option<&PartyId>,
+    options: &AuditOptions<'_>,
+    report: &mut report::Writer<'_>,
+) -> Vec<Question<'s>> {
+    let mut questions = Vec::new();
     for selected in &selection.flows {
+        let ways = match role {
+            Some(_) => ways(selected, role),
+            None => Vec::new(),
+        };
+        if role.is_some() && ways.is_empty() {
+            continue;
+        }
         let perimeter = match selected.perimeter() {
             Ok(perimeter) => perimeter,
             Err(reason) => {
@@ -280,18 +352,18 @@ pub fn audit(
         for (_, reason) in &perimeter.held_back {
             report.not_asked(selected.flow, reason.to_string());
         }
-        for (place, endpoint) in &perimeter.passing {
-            if report.is_full() {
+        for (place, endpoint) in perimeter.passing {
+            if questions.len() >= MAX_ENDPOINTS {
                 report.not_asked(
                     selected.flow,
                     format!("only the first {MAX_ENDPOINTS} endpoints are judged"),
                 );
                 continue;
             }
-            let question = Question::new(selected.flow, *place, endpoint, options);
-            let judged = rules.judge(&question);
-            report.add(&question, judged);
+            let mut question = Question::new(selected.flow, place, endpoint, options);
+            question.ways.clone_from(&ways);
+            questions.push(question);
         }
     }
-    Ok(report.finish())
+    questions
 }

@@ -9,6 +9,7 @@ use super::packet::{FAMILY_V4, FAMILY_V6, Packets, Value, number, state};
 use crate::endpoint::Transport;
 use crate::flow::Flow;
 use crate::host::Host;
+use crate::render::rules::Way;
 use crate::select::ResolvedEndpoint;
 
 /// Pairs of addresses, times ports, that are judged for one endpoint.
@@ -25,6 +26,8 @@ pub(super) struct Question<'s> {
     pub(super) addresses: Vec<IpNet>,
     /// The networks that the connection comes from; empty: not known.
     pub(super) sources: Vec<IpNet>,
+    /// The sides on which a host in the asked role takes part; empty where no role is asked about.
+    pub(super) ways: Vec<Way>,
 }
 
 impl<'s> Question<'s> {
@@ -45,6 +48,7 @@ impl<'s> Question<'s> {
             endpoint,
             addresses: networks(&endpoint.host, options).unwrap_or_default(),
             sources: sources.unwrap_or_default().concat(),
+            ways: Vec::new(),
         }
     }
 

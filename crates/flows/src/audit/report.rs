@@ -1,12 +1,13 @@
 //! The findings of an audit: one for each cause, with what it breaks and what to add.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use serde::Serialize;
 
+use super::position::{Position, Standing};
 use super::question::Question;
 use super::verdict::{Cause, Judged, Opened, Verdict};
-use super::{AuditFormat, AuditOptions, MAX_ENDPOINTS, Note};
+use super::{AuditFormat, AuditOptions, Note};
 use crate::flow::{Flow, Severity};
 use crate::id::FlowId;
 use crate::select::Selection;
@@ -25,6 +26,8 @@ pub struct AuditReport {
     pub version: String,
     /// What the file holds.
     pub summary: String,
+    /// Where a packet filter was taken to stand; absent for other formats.
+    pub position: Option<Standing>,
     pub counts: Counts,
     /// The worst first.
     pub findings: Vec<Finding>,
@@ -46,6 +49,35 @@ pub struct Counts {
     pub unknown: usize,
     /// Permitted or not: those whose TLS would be broken open.
     pub inspected: usize,
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, judged: &Judged) {
+        self.endpoints += 1;
+        match judged.verdict {
+            Verdict::Permitted => self.permitted += 1,
+            Verdict::Partly => self.partly += 1,
+            Verdict::Blocked => self.blocked += 1,
+            Verdict::Unknown => self.unknown += 1,
+        }
+        self.inspected += usize::from(matches!(judged.opened, Opened::Yes(_)));
+    }
+
+    /// Whether nothing is blocked or inspected.
+    #[must_use]
+    pub const fn is_clean(&self) -> bool {
+        self.partly + self.blocked + self.inspected == 0
+    }
+}
+
+impl fmt::Display for Counts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} permitted, {} blocked, {} partly blocked, {} not judged",
+            self.permitted, self.blocked, self.partly, self.unknown
+        )
+    }
 }
 
 /// A cause and what comes of it.
@@ -126,6 +158,7 @@ impl<'a> Writer<'a> {
                 catalog: selection.catalogue.id.clone(),
                 version: selection.catalogue.version.clone(),
                 summary,
+                position: None,
                 counts: Counts::default(),
                 findings: Vec::new(),
                 not_asked: Vec::new(),
@@ -134,10 +167,6 @@ impl<'a> Writer<'a> {
             },
             language: options.language(),
         }
-    }
-
-    pub(super) const fn is_full(&self) -> bool {
-        self.report.counts.endpoints >= MAX_ENDPOINTS
     }
 
     pub(super) fn not_asked(&mut self, flow: &Flow, reason: String) {
@@ -151,27 +180,13 @@ impl<'a> Writer<'a> {
     }
 
     pub(super) fn add(&mut self, question: &Question<'_>, judged: Judged) {
-        let counts = &mut self.report.counts;
-        counts.endpoints += 1;
+        self.report.counts.add(&judged);
         let kind = match judged.verdict {
-            Verdict::Permitted => {
-                counts.permitted += 1;
-                None
-            }
-            Verdict::Partly => {
-                counts.partly += 1;
-                Some(FindingKind::PartlyBlocked)
-            }
-            Verdict::Blocked => {
-                counts.blocked += 1;
-                Some(FindingKind::Blocked)
-            }
-            Verdict::Unknown => {
-                counts.unknown += 1;
-                Some(FindingKind::NotJudged)
-            }
+            Verdict::Permitted => None,
+            Verdict::Partly => Some(FindingKind::PartlyBlocked),
+            Verdict::Blocked => Some(FindingKind::Blocked),
+            Verdict::Unknown => Some(FindingKind::NotJudged),
         };
-        counts.inspected += usize::from(matches!(judged.opened, Opened::Yes(_)));
         if let Some(kind) = kind {
             self.finding(kind, judged.causes, question, judged.lines);
         }
@@ -238,7 +253,8 @@ impl<'a> Writer<'a> {
         }
     }
 
-    pub(super) fn finish(mut self) -> AuditReport {
+    pub(super) fn finish(mut self, standing: Option<Standing>) -> AuditReport {
+        self.report.position = standing;
         self.report
             .findings
             .sort_by_key(|finding| (finding.kind, std::cmp::Reverse(finding.severity)));
@@ -269,6 +285,19 @@ fn breaks(flow: &Flow, language: &str) -> Vec<String> {
 }
 
 impl AuditReport {
+    /// Whether nothing is blocked or inspected; where the place was guessed, neither if the file
+    /// stands between the hosts.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.counts.is_clean()
+            && self.position.iter().all(|standing| {
+                standing
+                    .elsewhere
+                    .iter()
+                    .all(|place| place.position != Position::Forward || place.counts.is_clean())
+            })
+    }
+
     /// The report for people.
     #[must_use]
     pub fn text(&self) -> String {
@@ -277,16 +306,12 @@ impl AuditReport {
         let _ = writeln!(out, "{}: {}.", self.format, self.summary);
         let _ = writeln!(
             out,
-            "{} {}: {} endpoints: {} permitted, {} blocked, {} partly blocked, {} not judged; TLS of {} would be inspected.",
-            self.catalog,
-            self.version,
-            counts.endpoints,
-            counts.permitted,
-            counts.blocked,
-            counts.partly,
-            counts.unknown,
-            counts.inspected,
+            "{} {}: {} endpoints: {counts}; TLS of {} would be inspected.",
+            self.catalog, self.version, counts.endpoints, counts.inspected,
         );
+        if let Some(standing) = &self.position {
+            write_standing(&mut out, standing);
+        }
         for finding in &self.findings {
             out.push('\n');
             write_finding(&mut out, finding);
@@ -314,6 +339,38 @@ impl AuditReport {
             }
         }
         out
+    }
+}
+
+fn write_standing(out: &mut String, standing: &Standing) {
+    let position = standing.position;
+    match &standing.role {
+        Some(role) => {
+            let _ = write!(
+                out,
+                "The firewall is taken to stand on a host in the role {role}"
+            );
+        }
+        None => {
+            let _ = write!(out, "The firewall is taken to stand {position}");
+        }
+    }
+    let Some(guess) = &standing.guess else {
+        out.push_str(".\n");
+        return;
+    };
+    let _ = writeln!(
+        out,
+        ".\nThis is a guess: {guess}. --position forward, host, output or input, or --role PARTY, says it."
+    );
+    for place in &standing.elsewhere {
+        let _ = writeln!(
+            out,
+            "  If it stands {} (--position {}): {}.",
+            place.position,
+            place.position.as_str(),
+            place.counts
+        );
     }
 }
 

@@ -21,7 +21,7 @@ mod perimeter;
 mod plain;
 mod powershell;
 mod proxied;
-mod rules;
+pub(crate) mod rules;
 mod squid;
 mod stable;
 mod table;

@@ -26,7 +26,7 @@ use said::together;
 use way::check_role;
 
 pub(crate) use said::Said;
-pub(crate) use way::Way;
+pub(crate) use way::{Way, ways};
 
 /// More endpoints are refused: rules are compared pair by pair.
 const MAX_ENDPOINTS: usize = 10_000;

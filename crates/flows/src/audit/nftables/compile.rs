@@ -1,13 +1,12 @@
 //! From a ruleset as it is written to chains that packets are sent through.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
+use super::interfaces::Interfaces;
 use super::words;
 use super::{Element, Hook, Key, Operator, Right, RuleSource, Source, Statement, Table, Verdict};
-use crate::audit::packet::{
-    Action, Chain, FAMILY_V4, FAMILY_V6, Field, LOOPBACK, Ranges, Rule, Test, Then,
-};
+use crate::audit::packet::{Action, Chain, FAMILY_V4, FAMILY_V6, Field, Ranges, Rule, Test, Then};
 use crate::audit::{AuditError, AuditOptions, Note};
 
 /// Elements of sets, each counted as often as a rule uses it.
@@ -24,11 +23,25 @@ pub(super) struct Base {
     pub(super) v6: bool,
 }
 
+/// A chain without a hook.
+#[derive(Debug, Clone)]
+pub(super) struct Unhooked {
+    /// `inet filter allowed`, as commands name it.
+    pub(super) name: String,
+    pub(super) chain: usize,
+    pub(super) v4: bool,
+    pub(super) v6: bool,
+}
+
 #[derive(Debug)]
 pub(super) struct Compiled {
     pub(super) chains: Vec<Chain>,
     pub(super) bases: Vec<Base>,
+    /// Chains that packets come to from others alone.
+    pub(super) unhooked: Vec<Unhooked>,
     pub(super) notes: Vec<Note>,
+    /// Named sets without an element that rules use.
+    pub(super) empty_sets: BTreeSet<String>,
     pub(super) interface_in: Option<u128>,
     pub(super) interface_out: Option<u128>,
     pub(super) rules: usize,
@@ -44,7 +57,9 @@ pub(super) fn compile(source: &Source, options: &AuditOptions<'_>) -> Result<Com
     let mut compiled = Compiled {
         chains: Vec::new(),
         bases: Vec::new(),
+        unhooked: Vec::new(),
         notes: Vec::new(),
+        empty_sets: BTreeSet::new(),
         interface_in: options
             .interface_in
             .as_deref()
@@ -94,10 +109,18 @@ pub(super) fn compile(source: &Source, options: &AuditOptions<'_>) -> Result<Com
             let mut rules = Vec::with_capacity(chain.rules.len());
             for rule in &chain.rules {
                 compiled.rules += 1;
+                compiled.empty_sets.extend(empty_sets(table, rule));
                 rules.extend(compiler.rule(number, table, &names, rule)?);
             }
             compiled.chains.push(Chain { rules });
+            let name = format!("{} {} {}", table.family, table.name, chain.name);
             let Some(hook) = chain.hook.clone() else {
+                compiled.unhooked.push(Unhooked {
+                    name,
+                    chain: first + at,
+                    v4,
+                    v6,
+                });
                 continue;
             };
             if !["filter", "nat", "route"].contains(&hook.kind.as_str())
@@ -105,15 +128,12 @@ pub(super) fn compile(source: &Source, options: &AuditOptions<'_>) -> Result<Com
             {
                 compiler.note(
                     0,
-                    format!(
-                        "chain {} {} {} at the hook {} is not judged",
-                        table.family, table.name, chain.name, hook.hook
-                    ),
+                    format!("chain {name} at the hook {} is not judged", hook.hook),
                 );
                 continue;
             }
             compiled.bases.push(Base {
-                name: format!("{} {} {}", table.family, table.name, chain.name),
+                name,
                 hook,
                 chain: first + at,
                 v4,
@@ -126,57 +146,31 @@ pub(super) fn compile(source: &Source, options: &AuditOptions<'_>) -> Result<Com
     Ok(compiled)
 }
 
-/// Names of interfaces as numbers.
-struct Interfaces {
-    ids: HashMap<String, u128>,
-    known: Vec<String>,
-}
-
-impl Interfaces {
-    fn new(options: &AuditOptions<'_>) -> Self {
-        let known = [&options.interface_in, &options.interface_out]
-            .into_iter()
-            .flatten()
-            .cloned()
-            .collect();
-        Self {
-            ids: HashMap::new(),
-            known,
-        }
-    }
-
-    fn id(&mut self, name: &str) -> u128 {
-        if name == "lo" {
-            return LOOPBACK;
-        }
-        let next = u128::try_from(self.ids.len()).unwrap_or(u128::MAX) + 1;
-        *self.ids.entry(name.to_owned()).or_insert(next)
-    }
-
-    /// The numbers that a name or `eth*` stands for.
-    fn ranges(&mut self, word: &str) -> Vec<(u128, u128)> {
-        let mut ids = vec![self.id(word)];
-        if let Some(stem) = word.strip_suffix('*') {
-            let known: Vec<String> = self
-                .known
-                .iter()
-                .filter(|name| name.starts_with(stem))
-                .cloned()
-                .collect();
-            ids.extend(known.iter().map(|name| self.id(name)));
-            if "lo".starts_with(stem) {
-                ids.push(LOOPBACK);
-            }
-        }
-        ids.into_iter().map(|id| (id, id)).collect()
-    }
-}
-
 struct Compiler {
     notes: Vec<Note>,
     interfaces: Interfaces,
     cache: HashMap<(usize, String, Field, bool), Rc<Ranges>>,
     elements: usize,
+}
+
+/// The named sets without elements that a rule looks into.
+fn empty_sets<'t>(table: &'t Table, rule: &'t RuleSource) -> impl Iterator<Item = String> + 't {
+    rule.statements.iter().filter_map(|statement| {
+        let (Statement::Match {
+            right: Right::Set(name),
+            ..
+        }
+        | Statement::Map {
+            right: Right::Set(name),
+            ..
+        }) = statement
+        else {
+            return None;
+        };
+        let set = table.sets.get(name)?;
+        (set.elements.is_empty() && !set.changes)
+            .then(|| format!("{} {} {name}", table.family, table.name))
+    })
 }
 
 /// What a key is, for the judge.

@@ -3,18 +3,19 @@
 use super::Source;
 use super::compile::{Base, Compiled, compile};
 use super::lines;
+use super::part;
 use crate::audit::packet::walk::{By, End, Leaf, walk};
 use crate::audit::packet::{FAMILY_V4, NO_INTERFACE, Packets, Value, state};
 use crate::audit::question::{ACK, Question, SYN};
 use crate::audit::verdict::{Cause, Judged, Part, Verdict};
-use crate::audit::{AuditError, AuditOptions, Note, Position};
-use crate::flow::Direction;
+use crate::audit::{AuditError, AuditOptions, Position};
 
 /// A ruleset that was read.
 #[derive(Debug)]
 pub(in crate::audit) struct Ruleset {
-    compiled: Compiled,
-    position: Position,
+    pub(super) compiled: Compiled,
+    /// The chains that a chain is taken to jump to, where no chain of the file has a hook.
+    pub(super) part_of: Vec<String>,
 }
 
 /// One of the packets that a connection needs.
@@ -31,62 +32,37 @@ impl Ruleset {
         options: &AuditOptions<'_>,
     ) -> Result<Self, AuditError> {
         let source = Source::read(bytes)?;
-        let compiled = compile(&source, options)?;
+        let mut compiled = compile(&source, options)?;
+        let part_of = if compiled.bases.is_empty() {
+            part::lend(&mut compiled)
+        } else {
+            Vec::new()
+        };
         if compiled.bases.is_empty() && compiled.notes.is_empty() {
             return Err(AuditError::Syntax {
                 line: 1,
-                expected: "a ruleset of nftables with at least one chain that has a hook",
+                expected: "a ruleset of nftables with at least one chain",
                 got: "a file without one".to_owned(),
             });
         }
-        let position = match options.position {
-            Position::Auto if compiled.forwards() => Position::Forward,
-            other => other,
-        };
-        Ok(Self { compiled, position })
+        Ok(Self { compiled, part_of })
     }
 
-    pub(in crate::audit) fn notes(&self) -> &[Note] {
-        &self.compiled.notes
-    }
-
-    /// How many rules it has, and where the firewall is taken to stand.
-    pub(in crate::audit) fn summary(&self) -> String {
-        let place = match self.position {
-            Position::Auto => {
-                "on the host that opens the connection (on the one that listens, for connections into the site)"
-            }
-            Position::Forward => "between the two hosts",
-            Position::Output => "on the host that opens the connection",
-            Position::Input => "on the host that listens",
-        };
-        format!(
-            "{} rules; the firewall is taken to stand {place}",
-            self.compiled.rules
-        )
-    }
-
-    fn position(&self, question: &Question<'_>) -> Position {
-        match (self.position, question.flow.direction) {
-            (Position::Auto, Direction::Inbound) => Position::Input,
-            (Position::Auto, _) => Position::Output,
-            (other, _) => other,
-        }
-    }
-
-    pub(in crate::audit) fn judge(&self, question: &Question<'_>) -> Judged {
+    pub(in crate::audit) fn judge(&self, question: &Question<'_>, position: Position) -> Judged {
         let Some(boxes) = question.packets() else {
             return Judged::unknown("it has more pairs of addresses and ports than are judged");
         };
         if boxes.is_empty() {
             return Judged::unknown("its two ends have no family of addresses in common");
         }
-        let position = self.position(question);
+        let positions = self.positions(question, position);
         let mut parts = Vec::new();
         let mut closed: Vec<(usize, Stage)> = Vec::new();
         for packets in &boxes {
             let mut part = Part::permitted();
-            for stage in [Stage::First, Stage::Answer, Stage::Following] {
+            for (position, stage) in positions.iter().copied().flat_map(|position| {
+                [Stage::First, Stage::Answer, Stage::Following].map(|stage| (position, stage))
+            }) {
                 for (at, base) in self.bases(position, stage, packets) {
                     let leaves = self.send(base, position, stage, packets);
                     let found = judged(base, stage, &leaves);
@@ -123,16 +99,14 @@ impl Ruleset {
         let answer = stage == Stage::Answer;
         let hooks: &[&str] = match (position, answer) {
             (Position::Forward, _) => &["prerouting", "forward", "postrouting"],
-            (Position::Output | Position::Auto, false) | (Position::Input, true) => {
-                &["output", "postrouting"]
-            }
-            (Position::Output | Position::Auto, true) | (Position::Input, false) => {
-                &["prerouting", "input"]
-            }
+            (Position::Output | Position::Host | Position::Auto, false)
+            | (Position::Input, true) => &["output", "postrouting"],
+            (Position::Output | Position::Host | Position::Auto, true)
+            | (Position::Input, false) => &["prerouting", "input"],
         };
         let v4 = packets.family == FAMILY_V4;
         self.compiled.bases.iter().enumerate().filter(move |(_, base)| {
-            hooks.contains(&base.hook.hook.as_str())
+            (base.hook.hook == part::HOOK || hooks.contains(&base.hook.hook.as_str()))
                 && (if v4 { base.v4 } else { base.v6 })
                 // Only the first packet of a connection meets chains of addresses' translation.
                 && (base.hook.kind != "nat" || (stage == Stage::First && base.hook.hook != "postrouting" && base.hook.hook != "input"))
@@ -177,19 +151,6 @@ impl Ruleset {
     }
 }
 
-impl Compiled {
-    fn forwards(&self) -> bool {
-        self.bases.iter().any(|base| {
-            base.hook.hook == "forward"
-                && base.hook.kind == "filter"
-                && self
-                    .chains
-                    .get(base.chain)
-                    .is_some_and(|chain| !chain.rules.is_empty())
-        })
-    }
-}
-
 /// What the ends of the walk through one chain mean for the whole set of packets.
 fn judged(base: &Base, stage: Stage, leaves: &[Leaf]) -> Part {
     let who = match stage {
@@ -201,6 +162,10 @@ fn judged(base: &Base, stage: Stage, leaves: &[Leaf]) -> Part {
         By::Rule { line, text } => Cause {
             line: *line,
             text: format!("{who}chain {}: {text}", base.name),
+        },
+        By::Policy if base.hook.hook == part::HOOK => Cause {
+            line: 0,
+            text: format!("{who}chain {}: no rule accepts", base.name),
         },
         By::Policy => Cause {
             line: 0,

@@ -7,11 +7,15 @@
 //! Grammar: nft(8) of nftables 1.0.6 and libnftables-json(5).
 
 mod compile;
+mod interfaces;
 mod json;
 mod judge;
 mod lex;
 mod lines;
 mod parse;
+mod part;
+mod remove;
+mod stand;
 mod statement;
 #[cfg(test)]
 pub(super) mod tests;
@@ -22,6 +26,8 @@ pub(super) use judge::Ruleset;
 use std::collections::BTreeMap;
 
 use super::{AuditError, Note};
+
+const FAMILIES: &[&str] = &["ip", "ip6", "inet", "arp", "bridge", "netdev"];
 
 /// A ruleset as it is written.
 #[derive(Debug, Clone, Default)]

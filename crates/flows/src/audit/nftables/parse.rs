@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::lex::{Token, tokens};
 use super::statement;
-use super::{Hook, RuleSource, SetSource, Source, priority};
+use super::{FAMILIES, Hook, RuleSource, SetSource, Source, priority};
 use crate::audit::{AuditError, Note};
 
 /// Tokens that defines are replaced by, all in all.
@@ -13,8 +13,6 @@ const MAX_TOKENS: usize = 4_000_000;
 const MAX_DEFINES: usize = 16;
 /// Characters of a rule that findings repeat.
 const SHOWN: usize = 160;
-
-const FAMILIES: &[&str] = &["ip", "ip6", "inet", "arp", "bridge", "netdev"];
 
 /// Reads a file.
 pub(super) fn read(text: &str) -> Result<Source, AuditError> {
@@ -195,13 +193,6 @@ impl Parser {
                 }
                 Ok(())
             }
-            "flush" => {
-                let words = self.statement()?;
-                if words.get(1).is_some_and(|word| word.is("ruleset")) {
-                    self.source.tables.clear();
-                }
-                Ok(())
-            }
             "include" => {
                 let words = self.statement()?;
                 let file = words.get(1).map_or("", |word| word.text.as_str());
@@ -213,8 +204,14 @@ impl Parser {
                 if words.is_empty() {
                     self.at += 1;
                 }
+                let texts: Vec<&str> = words.iter().map(|word| word.text.as_str()).collect();
+                if ["flush", "delete", "destroy"].contains(&token.text.as_str())
+                    && self.source.remove(&texts)
+                {
+                    return Ok(());
+                }
                 let shown = shown(&words);
-                if !["list", "delete", "destroy", "reset"]
+                if !["list", "flush", "delete", "destroy", "reset"]
                     .iter()
                     .any(|known| token.is(known))
                     && self.source.tables.is_empty()

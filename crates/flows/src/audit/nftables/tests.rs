@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use crate::audit::{AuditError, AuditOptions, AuditReport, FindingKind, Position, audit};
 use crate::catalogue::Catalogue;
+use crate::party::PartyId;
 use crate::select::select;
 use crate::site::Site;
 
@@ -271,6 +272,154 @@ fn a_host_without_forwarding_is_judged_as_an_end() {
         ..AuditOptions::default()
     };
     assert_eq!(judged(text, &at_input).counts.blocked, 3);
+}
+
+#[test]
+fn a_part_without_a_hook_is_judged_as_what_a_chain_jumps_to() {
+    let text = "table inet filter {\n chain mine {\n jump more\n }\n chain more {\n ip daddr 192.0.2.1 tcp dport { 80, 443 } accept\n }\n}\n";
+    for position in [Position::Auto, Position::Forward, Position::Output] {
+        let options = AuditOptions {
+            position,
+            ..AuditOptions::default()
+        };
+        let report = judged(text, &options);
+        let shown = report.text();
+        let blocked = (FindingKind::Blocked, vec!["pings"]);
+        assert!(kinds(&report).contains(&blocked), "{shown}");
+        assert_eq!(report.counts.permitted, 1, "{shown}");
+        for expected in [
+            "no chain has a hook",
+            "one jumped to inet filter mine that accepts established",
+            "chain inet filter mine: no rule accepts",
+            "insert rule inet filter mine ip saddr",
+        ] {
+            assert!(shown.contains(expected), "{expected}\n{shown}");
+        }
+    }
+}
+
+#[test]
+fn a_guessed_place_is_said_and_other_places_are_judged_too() {
+    let chain = |hook: &str, policy: &str, rule: &str| {
+        format!(
+            " chain {hook} {{\n type filter hook {hook} priority 0; policy {policy};\n {rule}\n }}\n"
+        )
+    };
+    let file = |chains: &[String]| format!("table inet f {{\n{}}}\n", chains.concat());
+    let auto = AuditOptions::default();
+    let at = |text: &str, position: Position| {
+        let options = AuditOptions {
+            position,
+            ..AuditOptions::default()
+        };
+        judged(text, &options)
+    };
+
+    // Nothing but an empty chain that drops: no flow passes.
+    let alone = file(&[chain("forward", "drop", "")]);
+    let report = judged(&alone, &auto);
+    assert_eq!(report.counts.blocked, 3, "{}", report.text());
+    assert!(
+        report.text().contains("This is a guess"),
+        "{}",
+        report.text()
+    );
+
+    // A host that forwards nothing, or a router of which nobody wrote rules yet.
+    let both = file(&[
+        chain("input", "drop", "ct state established accept"),
+        chain("forward", "drop", ""),
+        chain("output", "accept", ""),
+    ]);
+    let report = judged(&both, &auto);
+    let standing = report.position.as_ref().unwrap();
+    assert_eq!(standing.position, Position::Host);
+    assert_eq!(report.counts.permitted, 3, "{}", report.text());
+    let places: Vec<_> = standing
+        .elsewhere
+        .iter()
+        .map(|place| (place.position, place.counts.blocked))
+        .collect();
+    assert_eq!(places, [(Position::Forward, 3), (Position::Input, 3)]);
+    assert!(!report.is_clean());
+    let shown = report.text();
+    for expected in [
+        "This is a guess: its chain at the hook forward drops everything and has no rule",
+        "If it stands between the two hosts (--position forward): 0 permitted, 3 blocked",
+    ] {
+        assert!(shown.contains(expected), "{expected}\n{shown}");
+    }
+
+    // Who says where it stands is told of one place.
+    for (position, blocked) in [
+        (Position::Host, 0),
+        (Position::Output, 0),
+        (Position::Forward, 3),
+        (Position::Input, 3),
+    ] {
+        let report = at(&both, position);
+        assert_eq!(report.counts.blocked, blocked, "{}", report.text());
+        assert_eq!(report.is_clean(), blocked == 0);
+        assert!(!report.text().contains("guess"), "{}", report.text());
+    }
+
+    // A router that also guards itself.
+    let router = file(&[
+        chain("input", "drop", "ct state established accept"),
+        chain("forward", "drop", "accept"),
+    ]);
+    let report = judged(&router, &auto);
+    assert_eq!(report.counts.permitted, 3, "{}", report.text());
+    assert!(report.is_clean() && report.text().contains("it has rules at the hook forward"));
+
+    // Where nothing filters, that is said.
+    let report = at(&alone, Position::Output);
+    assert_eq!(report.counts.permitted, 3);
+    assert!(
+        report.text().contains("everything passes there"),
+        "{}",
+        report.text()
+    );
+}
+
+#[test]
+fn a_role_is_judged_on_the_sides_on_which_it_takes_part() {
+    let text = "table inet f {\n chain in {\n type filter hook input priority 0; policy drop;\n ct state established accept\n tcp dport 443 accept\n }\n chain out {\n type filter hook output priority 0; policy drop;\n ct state established accept\n tcp dport 80 accept\n }\n}\n";
+    let role = |role: &str| AuditOptions {
+        role: Some(PartyId::parse(role).unwrap()),
+        ..AuditOptions::default()
+    };
+    let server = judged(text, &role("server"));
+    assert_eq!(
+        (server.counts.permitted, server.counts.partly),
+        (1, 1),
+        "{}",
+        server.text()
+    );
+    let client = judged(text, &role("client"));
+    assert_eq!(
+        (client.counts.blocked, client.counts.partly),
+        (2, 1),
+        "{}",
+        client.text()
+    );
+    let catalogue = Catalogue::parse(ASKED).unwrap();
+    let selection = select(&catalogue, &Site::default()).unwrap();
+    let error = audit(text.as_bytes(), None, &selection, &role("nobody")).unwrap_err();
+    assert!(error.to_string().contains("client, server"), "{error}");
+}
+
+#[test]
+fn what_is_taken_away_again_does_not_count() {
+    let text = "add table inet old\nadd chain inet old c { type filter hook forward priority 0; policy drop; }\ndelete table inet old\ntable inet f {\n set s { type ipv4_addr; elements = { 192.0.2.1 }; }\n chain c {\n type filter hook forward priority 0; policy accept;\n drop\n }\n}\nflush chain inet f c\nflush set inet f s\nadd rule inet f c ip daddr @s drop\n";
+    let report = judged(text, &AuditOptions::default());
+    assert_eq!(report.counts.permitted, 3, "{}", report.text());
+    assert!(!report.text().contains("not read"), "{}", report.text());
+    assert!(
+        report.text().contains("empty in the file"),
+        "{}",
+        report.text()
+    );
 }
 
 #[test]

@@ -55,11 +55,21 @@ impl Proxy {
     }
 
     pub(in crate::audit) fn summary(&self) -> String {
+        let scope = if self.is_part() {
+            "a part of a configuration, without http_port and http_access: what it says of TLS is judged, and nothing else"
+        } else {
+            "only connections that are sent to this proxy are judged"
+        };
         format!(
-            "{} access rules, {} rules for TLS; only connections that are sent to this proxy are judged",
+            "{} access rules, {} rules for TLS; {scope}",
             self.config.access.len(),
             self.config.bump.len()
         )
+    }
+
+    /// Whether the file is to be included in a configuration that decides of access.
+    fn is_part(&self) -> bool {
+        self.config.access.is_empty() && !self.config.listens && !self.config.bump.is_empty()
     }
 
     pub(in crate::audit) fn judge(&self, question: &Question<'_>) -> Judged {
@@ -78,8 +88,12 @@ impl Proxy {
         let mut parts = Vec::new();
         let mut opened: Vec<Opened> = Vec::new();
         for request in &requests {
-            let mut part = self.access(request);
-            if question.is_tls() && self.config.bumping_port.is_some() {
+            let mut part = if self.is_part() {
+                Part::permitted()
+            } else {
+                self.access(request)
+            };
+            if question.is_tls() && (self.config.bumping_port.is_some() || self.is_part()) {
                 let steps = self.steps(request, 1, None);
                 if !steps.is_empty() && steps.iter().all(|step| step.action == Action::Terminate) {
                     let causes = steps.iter().map(|step| step.cause.clone()).collect();

@@ -16,6 +16,8 @@ pub(super) struct Config {
     pub(super) access: Vec<Access>,
     pub(super) bump: Vec<Bump>,
     /// The line of a port whose TLS is handed to the rules of `ssl_bump`.
+    /// Whether a port is opened at all.
+    pub(super) listens: bool,
     pub(super) bumping_port: Option<usize>,
     pub(super) notes: Vec<Note>,
     pub(super) lines: usize,
@@ -161,8 +163,11 @@ impl Reader<'_> {
             "acl" => self.acl(rest, number),
             "http_access" => self.access(rest, number, line),
             "ssl_bump" => self.bump(rest, number, line),
-            "http_port" | "https_port" if rest.contains(&"ssl-bump") => {
-                self.config.bumping_port.get_or_insert(number);
+            "http_port" | "https_port" => {
+                self.config.listens = true;
+                if rest.contains(&"ssl-bump") {
+                    self.config.bumping_port.get_or_insert(number);
+                }
             }
             "if" => {
                 self.conditional += 1;

@@ -123,6 +123,20 @@ fn tls_that_is_broken_open_is_found_where_the_row_forbids_it() {
     );
 }
 
+#[test]
+fn a_part_for_tls_alone_blocks_nothing() {
+    let part = "acl closed ssl::server_name .example.com\nacl step1 at_step SslBump1\nssl_bump peek step1\nssl_bump splice closed\nssl_bump bump all\n";
+    let catalogue = Catalogue::parse(ASKED).unwrap();
+    let selection = select(&catalogue, &Site::default()).unwrap();
+    let report = audit(part.as_bytes(), None, &selection, &AuditOptions::default()).unwrap();
+    let text = report.text();
+    assert_eq!(report.counts.blocked, 0, "{text}");
+    assert!(text.contains("a part of a configuration"), "{text}");
+    let opens = part.replace("splice closed", "bump closed");
+    let report = audit(opens.as_bytes(), None, &selection, &AuditOptions::default()).unwrap();
+    assert!(report.counts.inspected > 0, "{}", report.text());
+}
+
 proptest! {
     #[test]
     fn any_text_is_refused_or_judged(
