@@ -42,7 +42,7 @@ const ASKED: [(&str, &str, &str); 12] = [
 fn options(position: Position) -> AuditOptions<'static> {
     let (into, out) = match position {
         Position::Input => (Some("up0"), None),
-        Position::Output => (None, Some("up0")),
+        Position::Output | Position::Host => (None, Some("up0")),
         Position::Forward | Position::Auto => (Some("lan0"), Some("wan0")),
     };
     AuditOptions {

@@ -184,20 +184,22 @@ pub(super) fn host_text(host: &Host) -> String {
 
 /// The networks behind a host; `None` where nobody said.
 fn networks(host: &Host, options: &AuditOptions<'_>) -> Option<Vec<IpNet>> {
-    let given = |key: String| {
-        options
-            .addresses
-            .get(&key)
-            .filter(|found| !found.is_empty())
-            .cloned()
+    let given = |keys: &[String]| {
+        let found: Vec<IpNet> = keys
+            .iter()
+            .filter_map(|key| options.addresses.get(key))
+            .flatten()
+            .copied()
+            .collect();
+        (!found.is_empty()).then_some(found)
     };
     match host {
         Host::Ip(address) => Some(vec![IpNet::from(*address)]),
         Host::Cidr(network) => Some(vec![*network]),
-        Host::Exact(name) => given(name.to_string()),
-        Host::OneLabel(name) | Host::AnyDepth(name) => given(format!("*.{name}")),
+        Host::Exact(name) => given(&[name.to_string()]),
+        Host::OneLabel(name) | Host::AnyDepth(name) => given(&[format!("*.{name}")]),
         Host::ApexAndSubdomains(name) => {
-            given(format!("*.{name}")).or_else(|| given(format!(".{name}")))
+            given(&[name.to_string(), format!("*.{name}"), format!(".{name}")])
         }
         Host::Unset(_) | Host::Unknown => None,
     }

@@ -17,8 +17,9 @@ use crate::select::Selection;
 
 /// A chain's name is no longer (XT_EXTENSION_MAXNAMELEN without its end).
 const MAX_CHAIN: usize = 28;
-/// A comment is no longer (XT_MAX_COMMENT_LEN without its end).
-const MAX_COMMENT: usize = 255;
+/// A comment is no longer: iptables takes 255 characters (XT_MAX_COMMENT_LEN without its end), but what
+/// iptables-restore-translate makes of the file is for nft, which takes 127.
+const MAX_COMMENT: usize = 127;
 /// `multiport` takes no more ports, and a range counts as two (XT_MULTI_PORTS).
 const MAX_PORTS: usize = 15;
 
