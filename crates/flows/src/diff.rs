@@ -252,7 +252,8 @@ mod tests {
         let mut renamed = old.flow("dns").unwrap().clone();
         renamed.id = FlowId::parse("name-lookup").unwrap();
         renamed.aliases = vec!["dns".to_owned()];
-        *new.flows.last_mut().unwrap() = renamed;
+        let mut flows = new.flows.iter_mut();
+        *flows.find(|flow| flow.id.as_str() == "dns").unwrap() = renamed;
         new.flows.push(gone);
         new.changes = vec![
             change(ChangeKind::Changed, "agent-channel"),

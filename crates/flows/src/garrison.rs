@@ -17,16 +17,19 @@ pub enum GarrisonFlow {
     ManagerCloud,
     /// Anyone → the system's name server.
     Dns,
+    /// Anyone's operating system → the site's time server.
+    Time,
 }
 
 impl GarrisonFlow {
     /// Every flow of the built-in catalogue.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::AgentChannel,
         Self::Console,
         Self::Api,
         Self::ManagerCloud,
         Self::Dns,
+        Self::Time,
     ];
 
     /// The flow's name.
@@ -38,6 +41,7 @@ impl GarrisonFlow {
             Self::Api => "api",
             Self::ManagerCloud => "manager-cloud",
             Self::Dns => "dns",
+            Self::Time => "time",
         })
     }
 

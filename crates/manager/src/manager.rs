@@ -179,7 +179,7 @@ fn serve(
             )
         }
         GarrisonFlow::Console => (ClientAuth::None, crate::console::router(Arc::clone(site))),
-        GarrisonFlow::Api | GarrisonFlow::ManagerCloud | GarrisonFlow::Dns => {
+        GarrisonFlow::Api | GarrisonFlow::ManagerCloud | GarrisonFlow::Dns | GarrisonFlow::Time => {
             (ClientAuth::None, crate::api::router(Arc::clone(site)))
         }
     };

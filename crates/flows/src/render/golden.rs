@@ -60,6 +60,7 @@ fn garrison_is_rendered_as_its_golden_files_say() {
     site.set("manager=192.0.2.10").unwrap();
     site.set("agents=198.51.100.0/24").unwrap();
     site.set("resolver=192.0.2.53").unwrap();
+    site.set("time-servers=192.0.2.12").unwrap();
     let selection = selected(Catalogue::garrison(), &site);
     for format in FORMATS {
         let text = text(&selection, format, &Options::default());
@@ -76,6 +77,7 @@ fn each_host_of_garrison_has_its_golden_ruleset() {
         "agents=198.51.100.0/24",
         "administrators=198.51.100.7",
         "resolver=192.0.2.53",
+        "time-servers=192.0.2.12",
     ] {
         site.set(text).unwrap();
     }

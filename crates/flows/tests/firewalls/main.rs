@@ -40,6 +40,7 @@ fn site_of(catalogue: &Catalogue) -> Site {
                 "agents=198.51.100.0/24,2001:db8:51::/64",
                 "administrators=198.51.100.7",
                 "resolver=192.0.2.53",
+                "time-servers=192.0.2.12",
             ] {
                 own.set(text).unwrap();
             }

@@ -15,6 +15,8 @@ use crate::failure::Failure;
 pub(crate) enum CloudCommand {
     /// Show the link to the cloud services
     Show,
+    /// Try the link now, and deliver what is due, instead of waiting for the next turn
+    Deliver,
     /// Enrol this site in cloud services
     Enrol {
         /// File with a token that the cloud made, readable by its owner alone
@@ -29,6 +31,18 @@ pub(crate) enum CloudCommand {
 pub(super) async fn run(session: &Session, command: CloudCommand) -> anyhow::Result<()> {
     match command {
         CloudCommand::Show => session.show("/api/v1/cloud", facts).await,
+        CloudCommand::Deliver => {
+            let say = |link: CloudLink| match link.failure {
+                Some(failure) => format!("the link is {}: {failure}", cloud_state(link.state)),
+                None => format!(
+                    "the link to the cloud is {}; {} pings wait for the end of their hour",
+                    cloud_state(link.state),
+                    link.waiting
+                ),
+            };
+            let path = "/api/v1/cloud/delivery";
+            session.act(Method::POST, path, None, say).await
+        }
         CloudCommand::Enrol { site_token, name } => {
             let token = trust::keyfile::read_text(&site_token).map_err(Failure::usage)?;
             let enrolment = CloudEnrolment {

@@ -206,6 +206,23 @@ fn connect(
     )))
 }
 
+/// Whether the cloud answers at all.
+pub(super) async fn is_answered(client: &HttpClient) -> Result<(), CloudError> {
+    let request = Request::builder()
+        .uri("/health")
+        .body(net::body::empty())
+        .map_err(setup)?;
+    let response = client
+        .send(request)
+        .await
+        .map_err(|error| CloudError::dial(&error))?;
+    // Read to its end, so that the connection stays good.
+    net::read_limited(response, MAX_ANSWER, ANSWER_LIMIT)
+        .await
+        .map_err(|error| CloudError::dial(&error))?;
+    Ok(())
+}
+
 /// Posts JSON and reads JSON.
 pub(super) async fn post<T: DeserializeOwned>(
     client: &HttpClient,

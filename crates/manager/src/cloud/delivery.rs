@@ -13,7 +13,8 @@ use crate::site::Site;
 /// Batches in one go; the rest waits for the next.
 const MAX_BATCHES: usize = 20;
 
-/// Delivers the pings of all hours that are over. Does nothing for a site without a cloud.
+/// Delivers the pings of all hours that are over; with none of them, asks the cloud for a sign of
+/// life, so that the link shows how it is. Does nothing for a site without a cloud.
 ///
 /// # Errors
 /// When the database fails. That the cloud is out of reach is no error: it shows on the link.
@@ -29,8 +30,11 @@ pub async fn deliver(site: &Arc<Site>) -> Result<(), Refusal> {
     }
     let _turn = site.cloud.turn.lock().await;
     store::close_hours(&site.database, hour_of(now)).await?;
-    for _ in 0..MAX_BATCHES {
+    for sent in 0..MAX_BATCHES {
         let Some(batch) = store::next_batch(&site.database).await? else {
+            if sent == 0 {
+                greet(site).await;
+            }
             break;
         };
         if !send(site, batch).await? {
@@ -38,6 +42,23 @@ pub async fn deliver(site: &Arc<Site>) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Any answer will do: it came over a connection that only the cloud can hold the other end of.
+async fn greet(site: &Arc<Site>) {
+    let answered = async {
+        let client = client::client(site).await?;
+        client::is_answered(&client).await
+    }
+    .await;
+    let outcome = match answered {
+        Ok(()) => Ok(None),
+        Err(error) => {
+            site.cloud.set_client(None);
+            Err(error.to_string())
+        }
+    };
+    note(site, outcome);
 }
 
 /// A certificate is renewed when this much of its life is left; it is asked for at each delivery.
@@ -54,7 +75,7 @@ async fn send(site: &Arc<Site>, batch: proto::site::PingBatch) -> Result<bool, R
     match sent {
         Ok(receipt) => {
             store::delivered(&site.database, receipt.counted_through).await?;
-            note(site, Ok(site.now()));
+            note(site, Ok(Some(site.now())));
             Ok(receipt.counted_through >= sequence)
         }
         Err(error) => {
@@ -65,7 +86,7 @@ async fn send(site: &Arc<Site>, batch: proto::site::PingBatch) -> Result<bool, R
     }
 }
 
-fn note(site: &Site, outcome: Result<Timestamp, String>) {
+fn note(site: &Site, outcome: Result<Option<Timestamp>, String>) {
     if site.cloud.note(outcome) {
         site.tell_list(Changed::Cloud);
     }

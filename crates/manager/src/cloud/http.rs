@@ -8,7 +8,7 @@ use proto::api::network::{CloudEnrolment, CloudLink};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::access::{Administrator, Permit, Viewer};
+use crate::access::{Administrator, Operator, Permit, Viewer};
 use crate::refusal::Refusal;
 use crate::site::Site;
 use crate::web::Json;
@@ -17,7 +17,9 @@ type App = State<Arc<Site>>;
 
 /// Routes of the API.
 pub(crate) fn api() -> OpenApiRouter<Arc<Site>> {
-    OpenApiRouter::new().routes(routes!(state, enrol))
+    OpenApiRouter::new()
+        .routes(routes!(state, enrol))
+        .routes(routes!(deliver_now))
 }
 
 /// How the link to the cloud is.
@@ -38,4 +40,12 @@ async fn enrol(
     Json(request): Json<CloudEnrolment>,
 ) -> Result<Json<CloudLink>, Refusal> {
     super::enrol(&site, &by, request).await.map(Json)
+}
+
+/// Tries the link to the cloud now, and delivers what is due.
+#[utoipa::path(post, path = "/api/v1/cloud/delivery", tag = "cloud",
+    extensions(("x-garrison-role" = json!("operator"))),
+    responses((status = 200, body = CloudLink), (status = "default", body = Problem)))]
+async fn deliver_now(State(site): App, by: Permit<Operator>) -> Result<Json<CloudLink>, Refusal> {
+    super::deliver_now(&site, &by).await.map(Json)
 }

@@ -96,16 +96,16 @@ impl CloudLink {
         *lock(&self.seen) = Some(seen);
     }
 
-    /// Notes how a delivery went; true when that is news.
-    pub(super) fn note(&self, outcome: Result<Timestamp, String>) -> bool {
+    /// Notes how the cloud answered, and when it took a delivery; true when that is news.
+    pub(super) fn note(&self, outcome: Result<Option<Timestamp>, String>) -> bool {
         let mut seen = lock(&self.seen);
         let Some(seen) = seen.as_mut() else {
             return false;
         };
         let was_good = seen.failure.is_none();
         match outcome {
-            Ok(at) => {
-                seen.last_delivery = Some(at);
+            Ok(delivered) => {
+                seen.last_delivery = delivered.or(seen.last_delivery);
                 seen.failure = None;
                 self.failures.store(0, Ordering::Relaxed);
             }

@@ -19,7 +19,7 @@ pub use delivery::deliver;
 pub use link::CloudLink;
 pub(crate) use store::TABLES;
 
-use crate::access::{Administrator, Permit, Viewer, rules::label};
+use crate::access::{Administrator, Operator, Permit, Viewer, rules::label};
 use crate::audit;
 use crate::refusal::Refusal;
 use crate::site::Site;
@@ -78,6 +78,15 @@ pub async fn enrol(
     )
     .await?;
     site.tell_list(Changed::Cloud);
+    read(site).await
+}
+
+/// Tries the link now instead of at the next turn: delivers what is due, and says how it went.
+///
+/// # Errors
+/// When the database fails. That the cloud is out of reach is no error: the link says so.
+pub async fn deliver_now(site: &Arc<Site>, _by: &Permit<Operator>) -> Result<LinkState, Refusal> {
+    deliver(site).await?;
     read(site).await
 }
 

@@ -41,7 +41,7 @@ impl Network {
             GarrisonFlow::AgentChannel => Some(&self.agent_channel),
             GarrisonFlow::Console => Some(&self.console),
             GarrisonFlow::Api => Some(&self.api),
-            GarrisonFlow::ManagerCloud | GarrisonFlow::Dns => None,
+            GarrisonFlow::ManagerCloud | GarrisonFlow::Dns | GarrisonFlow::Time => None,
         }
     }
 }
@@ -63,7 +63,8 @@ fn site_flow(site: &Site, id: GarrisonFlow) -> SiteFlow {
         GarrisonFlow::AgentChannel
         | GarrisonFlow::Console
         | GarrisonFlow::Api
-        | GarrisonFlow::Dns => None,
+        | GarrisonFlow::Dns
+        | GarrisonFlow::Time => None,
     };
     let dialed_port = dialed
         .as_deref()

@@ -197,6 +197,31 @@ async fn a_cloud_out_of_reach_loses_nothing_and_a_restart_neither() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_link_with_nothing_to_deliver_shows_how_it_is_when_it_is_tried() {
+    let cloud = cloud();
+    let stand = Stand::at(Timestamp::now()).await;
+    enrol(&stand, &cloud).await;
+    let stand = stand.restarted().await;
+    let link = stand.get("/api/v1/cloud").await.json();
+    assert_eq!(link["state"], "unreachable", "not tried yet: {link}");
+    let link = stand.post("/api/v1/cloud/delivery", json!(null)).await;
+    assert_eq!(link.expect(StatusCode::OK)["state"], "connected");
+    cloud.end.cancel();
+    let mut link = Value::Null;
+    // The listener may take a moment to close.
+    for _ in 0..200 {
+        link = stand
+            .post("/api/v1/cloud/delivery", json!(null))
+            .await
+            .json();
+        if link["state"] == "unreachable" {
+            break;
+        }
+    }
+    assert_eq!(link["state"], "unreachable", "{link}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_token_that_is_none_or_unknown_is_refused_and_not_repeated() {
     let cloud = cloud();
     let stand = Stand::at(Timestamp::now()).await;
