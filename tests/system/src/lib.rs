@@ -6,6 +6,9 @@
 //! [`wait::until`], and says with [`skip::skip`] that it can't run here. Everything
 //! started ends with the value that stands for it.
 
+pub mod clock;
+pub mod estate;
+pub mod lab;
 pub mod places;
 pub mod process;
 pub mod rights;

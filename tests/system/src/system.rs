@@ -37,6 +37,11 @@ pub fn eicar() -> String {
     .concat()
 }
 
+/// The line of a hash list (`.hsb`) that detects it.
+pub fn definition_line() -> String {
+    format!("{EICAR_SHA256}:68:{EICAR_RULE}\n")
+}
+
 /// A folder in which a system can be started, again and again: its data, its few definitions, and
 /// an address of its own, so that systems side by side don't take each other's ports.
 #[derive(Debug)]
@@ -54,8 +59,7 @@ impl Place {
         let folder = places::temporary()?;
         let definitions = folder.path().join("source/definitions");
         std::fs::create_dir_all(&definitions)?;
-        let line = format!("{EICAR_SHA256}:68:{EICAR_RULE}\n");
-        std::fs::write(definitions.join("test.hsb"), line)?;
+        std::fs::write(definitions.join("test.hsb"), definition_line())?;
         Ok(Place {
             folder,
             address: own_address(),

@@ -14,7 +14,7 @@ use proto::EnrolmentToken;
 use serde_json::Value;
 use system_tests::system::{LIMIT, Place, said};
 use system_tests::wait::{Seen, until};
-use system_tests::{Launch, Lifeline, Running, places};
+use system_tests::{Launch, Lifeline, Running, clock, places};
 
 /// An agent beside the one that `up` keeps.
 fn agent(place: &Place, name: &str, token: Option<&Path>) -> Running {
@@ -248,23 +248,14 @@ fn a_token_that_lets_nobody_in_says_why_and_what_to_do() {
     system.stop().unwrap();
 }
 
-/// The library that tells a program another time; Debian's package faketime brings it.
-fn fake_clock() -> Option<PathBuf> {
-    let libraries = std::fs::read_dir("/usr/lib").ok()?;
-    libraries
-        .flatten()
-        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
-        .find(|library| library.is_file())
-}
-
 #[test]
 fn a_clock_that_is_an_hour_off_is_said_and_stops_nothing() {
-    let Some(library) = fake_clock() else {
+    if clock::off_by("+0s").is_none() {
         return skip::skip(
             "a_clock_that_is_an_hour_off_is_said_and_stops_nothing",
             "libfaketime is missing (package faketime)",
         );
-    };
+    }
     let place = Place::new().unwrap();
     let system = place.start().unwrap();
     for (name, offset, skew) in [
@@ -272,12 +263,11 @@ fn a_clock_that_is_an_hour_off_is_said_and_stops_nothing() {
         ("behind", "-3600s", -3_600_000),
     ] {
         let file = token(&place, name, &[]);
-        let running = agent_launch(&place, name, Some(&file))
-            .environment("LD_PRELOAD", &library)
-            .environment("FAKETIME", offset)
-            .environment("DONT_FAKE_MONOTONIC", "1")
-            .start()
-            .unwrap();
+        let mut launch = agent_launch(&place, name, Some(&file));
+        for (variable, value) in clock::off_by(offset).unwrap() {
+            launch = launch.environment(variable, value);
+        }
+        let running = launch.start().unwrap();
         let data = place.path().join(name);
         until("the clock is said to be off", LIMIT, || {
             place.garrison_agent(["check-in", "--data", data.to_str().unwrap()])?;
