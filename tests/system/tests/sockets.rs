@@ -214,7 +214,7 @@ fn every_flow_that_we_serve_has_a_party_that_this_test_starts() {
         match flow.to.as_str() {
             "manager" | "cloud" => assert!(ours, "{}", flow.id),
             "agent" => panic!("{}: this test starts no listening agent yet", flow.id),
-            "browser" | "program" | "operator" | "resolver" | "any" => {
+            "browser" | "program" | "operator" | "resolver" | "time-server" | "any" => {
                 assert!(!ours, "{}", flow.id);
             }
             other => panic!("{}: {other} is no party that this test knows", flow.id),
