@@ -28,8 +28,8 @@ pub use client::HttpClient;
 pub use crypto::{install_crypto, spki_sha256};
 pub use dial::{
     Connection, DialError, Dialer, HttpError, Outcome, Protocol, Proxy, ProxyCredentials,
-    ProxyEnvironment, ProxyError, ProxyParseError, ProxySetting, ResolveError, Stage, StageFailure,
-    StageReport, Stages, TcpError, Timeouts, UdpError,
+    ProxyEnvironment, ProxyError, ProxyParseError, ProxySeen, ProxySetting, ResolveError,
+    SignInScheme, Stage, StageFailure, StageReport, Stages, TcpError, Timeouts, UdpError,
 };
 pub use endpoint::{Endpoint, EndpointError, Host};
 pub use files::{FileLimit, raise_file_limit};

@@ -6,7 +6,8 @@
 mod connection;
 mod error;
 mod proxy;
-pub(crate) mod resolve;
+mod resolve;
+pub(crate) mod sign_in;
 mod stages;
 pub(crate) mod tcp;
 pub(crate) mod tunnel;
@@ -31,7 +32,9 @@ pub use error::{
 };
 use proxy::Route;
 pub use proxy::{Proxy, ProxyCredentials, ProxyEnvironment, ProxyParseError, ProxySetting};
+pub use sign_in::SignInScheme;
 pub use stages::{Outcome, StageReport, Stages};
+pub use tunnel::ProxySeen;
 
 /// How long each stage may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,7 +160,7 @@ impl Dialer {
             }
             Route::Through(proxy) => {
                 stages.skip(Stage::Resolve, "the proxy resolves the name");
-                let tunnelling = tunnel::open(proxy, &self.endpoint, &self.timeouts);
+                let tunnelling = self.tunnel(proxy);
                 let tcp = stages.run(Stage::Proxy, tunnelling).await?;
                 stages.skip(Stage::Tcp, "the proxy connects");
                 tcp
@@ -166,6 +169,16 @@ impl Dialer {
         let tls = stages.run(Stage::Tls, self.handshake(tcp)).await?;
         let opening = Connection::open(self.clone(), tls, self.pin, self.timeouts.http);
         stages.run(Stage::Http, opening).await
+    }
+
+    async fn tunnel(&self, proxy: &Proxy) -> Result<(TcpStream, String), ProxyError> {
+        let resolving = resolve::addresses(&proxy.endpoint, self.timeouts.resolve);
+        let (addresses, _) = resolving.await.map_err(|source| ProxyError::Resolve {
+            proxy: proxy.endpoint.clone(),
+            source,
+        })?;
+        let mut seen = ProxySeen::default();
+        tunnel::open(proxy, &self.endpoint, &addresses, &self.timeouts, &mut seen).await
     }
 
     async fn handshake(&self, tcp: TcpStream) -> Result<(TlsStream<TcpStream>, String), TlsError> {

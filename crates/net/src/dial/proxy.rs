@@ -25,7 +25,8 @@ pub struct Proxy {
     pub credentials: Option<ProxyCredentials>,
 }
 
-/// For Basic sign-in at the proxy. Never printed.
+/// For the sign-in at the proxy. Never printed. The user of a Windows domain may be given as
+/// `DOMAIN\user` or `user@domain`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ProxyCredentials {
     pub user: String,

@@ -11,7 +11,7 @@ use crate::endpoint::{Endpoint, Host};
 const MAX_ADDRESSES: usize = 8;
 
 /// An address is taken as it is; a name goes to the system's resolver (the flow `dns`).
-pub(crate) async fn addresses(
+pub(super) async fn addresses(
     endpoint: &Endpoint,
     limit: Duration,
 ) -> Result<(Vec<SocketAddr>, String), ResolveError> {

@@ -1,70 +1,211 @@
-//! Stage 2: a tunnel through an HTTP proxy (RFC 9110, section 9.3.6).
+//! Stage 2: a tunnel through an HTTP proxy (RFC 9110, section 9.3.6), and the sign-in there.
 
 use std::io;
+use std::net::SocketAddr;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::error::ProxyError;
 use super::proxy::Proxy;
-use super::{Timeouts, resolve, tcp, within};
+use super::sign_in::{Challenge, Next, SignIn, SignInScheme};
+use super::{Timeouts, tcp, within};
 use crate::endpoint::Endpoint;
 
 /// A proxy whose answer has a longer head is no proxy.
 const MAX_HEAD: usize = 16 * 1024;
+/// Of a longer body no more is read; the connection is then not used again.
+const MAX_BODY: usize = 64 * 1024;
+/// Bytes of a refusal's body that are kept.
+const MAX_KEPT_BODY: usize = 4 * 1024;
+/// Sign-in schemes of one answer that are kept.
+const MAX_OFFERS: usize = 16;
+/// Requests for one tunnel: without sign-in, two messages of one scheme that does not work, two of
+/// another, and one more.
+const MAX_REQUESTS: usize = 6;
+/// Characters of a header that are kept.
+const MAX_VALUE: usize = 512;
 
-/// The head of the proxy's answer, as far as it matters.
-struct Answer {
-    status: u16,
-    /// From Proxy-Authenticate.
-    offered: Vec<String>,
+/// Why a sign-in in several messages fails.
+pub(crate) const CLOSED_WITHIN: &str = "it closes the connection on which the sign-in began";
+
+/// What the proxy said.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ProxySeen {
+    /// Of its last answer.
+    pub status: Option<u16>,
+    pub server: Option<String>,
+    pub via: Option<String>,
+    /// Why, in the proxy's own words where it has a header for them (such as X-Squid-Error).
+    pub reason: Option<String>,
+    /// The sign-in schemes that it offered, such as Basic or Negotiate.
+    pub offered: Vec<String>,
+    /// The scheme that was used last, whether or not it was accepted.
+    pub signed_in_with: Option<SignInScheme>,
+    /// Of its last answer, if it was a refusal; at most 4 KiB.
+    pub head_of_body: Vec<u8>,
 }
 
+/// One answer of the proxy to a request for a tunnel.
+struct Answer {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    /// Whether the next request may follow on this connection.
+    is_kept_alive: bool,
+}
+
+/// Has the proxy, which is at one of these addresses, open a tunnel. `seen` tells what it said,
+/// also where there is none.
 pub(crate) async fn open(
     proxy: &Proxy,
     destination: &Endpoint,
+    addresses: &[SocketAddr],
     timeouts: &Timeouts,
+    seen: &mut ProxySeen,
 ) -> Result<(TcpStream, String), ProxyError> {
-    let endpoint = || proxy.endpoint.clone();
-    let (addresses, _) = resolve::addresses(&proxy.endpoint, timeouts.resolve)
-        .await
-        .map_err(|source| ProxyError::Resolve {
-            proxy: endpoint(),
-            source,
-        })?;
-    let (mut stream, _) = tcp::connect(&addresses, timeouts.tcp)
-        .await
-        .map_err(|source| ProxyError::Tcp {
-            proxy: endpoint(),
-            source,
-        })?;
+    let stream = connect(proxy, addresses, timeouts).await?;
     let limit = timeouts.proxy;
-    let answer = within(limit, ask(&mut stream, proxy, destination))
+    let asking = ask_until_open(stream, proxy, destination, addresses, timeouts, seen);
+    let stream = within(limit, asking)
         .await
         .ok_or_else(|| ProxyError::TimedOut {
-            proxy: endpoint(),
+            proxy: proxy.endpoint.clone(),
             limit,
         })??;
-    match answer.status {
-        200..=299 => Ok((stream, format!("tunnel through {}", proxy.endpoint))),
-        407 => Err(ProxyError::SignInRequired {
-            proxy: endpoint(),
-            offered: answer.offered,
-            tried: proxy.credentials.is_some(),
-        }),
-        status => Err(ProxyError::Refused {
-            proxy: endpoint(),
-            status,
+    let detail = match seen.signed_in_with {
+        Some(scheme) => format!(
+            "tunnel through {}, signed in with {}",
+            proxy.endpoint,
+            scheme.as_str()
+        ),
+        None => format!("tunnel through {}", proxy.endpoint),
+    };
+    Ok((stream, detail))
+}
+
+/// A connection to the proxy itself.
+pub(crate) async fn connect(
+    proxy: &Proxy,
+    addresses: &[SocketAddr],
+    timeouts: &Timeouts,
+) -> Result<TcpStream, ProxyError> {
+    let connected = tcp::connect(addresses, timeouts.tcp).await;
+    connected
+        .map(|(stream, _)| stream)
+        .map_err(|source| ProxyError::Tcp {
+            proxy: proxy.endpoint.clone(),
+            source,
+        })
+}
+
+async fn ask_until_open(
+    mut stream: TcpStream,
+    proxy: &Proxy,
+    destination: &Endpoint,
+    addresses: &[SocketAddr],
+    timeouts: &Timeouts,
+    seen: &mut ProxySeen,
+) -> Result<TcpStream, ProxyError> {
+    let target = destination.to_string();
+    let mut sign_in = SignIn::new(proxy.credentials.as_ref(), "CONNECT", &target);
+    let mut authorization: Option<String> = None;
+    for _ in 0..MAX_REQUESTS {
+        let answer = ask(&mut stream, proxy, &target, authorization.as_deref()).await?;
+        note(seen, &answer);
+        match answer.status {
+            200..=299 => return Ok(stream),
+            407 => {}
+            status => {
+                return Err(ProxyError::Refused {
+                    proxy: proxy.endpoint.clone(),
+                    status,
+                });
+            }
+        }
+        let was_begun = sign_in.is_bound_to_connection();
+        authorization = Some(again(&mut sign_in, proxy, &answer.headers, seen)?);
+        if !answer.is_kept_alive {
+            if was_begun && sign_in.goes_on() {
+                return Err(ProxyError::SignInFailed {
+                    proxy: proxy.endpoint.clone(),
+                    scheme: seen.signed_in_with.map_or("", SignInScheme::as_str),
+                    reason: CLOSED_WITHIN.to_owned(),
+                });
+            }
+            stream = connect(proxy, addresses, timeouts).await?;
+        }
+    }
+    Err(refused(&sign_in, proxy, seen))
+}
+
+/// What to send after a 407, or why nothing.
+pub(crate) fn again(
+    sign_in: &mut SignIn<'_>,
+    proxy: &Proxy,
+    headers: &[(String, String)],
+    seen: &mut ProxySeen,
+) -> Result<String, ProxyError> {
+    let offered: Vec<String> = headers
+        .iter()
+        .filter(|header| header.0 == "proxy-authenticate")
+        .map(|header| header.1.clone())
+        .collect();
+    note_offers(seen, &offered);
+    let next = sign_in.next(&offered);
+    seen.signed_in_with = sign_in.scheme();
+    match next {
+        Next::Ask(authorization) => Ok(authorization),
+        Next::Refused => Err(refused(sign_in, proxy, seen)),
+        Next::Failed { scheme, reason } => Err(ProxyError::SignInFailed {
+            proxy: proxy.endpoint.clone(),
+            scheme: scheme.as_str(),
+            reason: reason.to_owned(),
         }),
     }
+}
+
+fn refused(sign_in: &SignIn<'_>, proxy: &Proxy, seen: &ProxySeen) -> ProxyError {
+    ProxyError::SignInRequired {
+        proxy: proxy.endpoint.clone(),
+        offered: seen.offered.clone(),
+        tried: sign_in.is_proven(),
+    }
+}
+
+/// Keeps the schemes' names of the first answer that had any.
+fn note_offers(seen: &mut ProxySeen, offered: &[String]) {
+    if seen.offered.is_empty() {
+        let names = Challenge::read_all(offered).into_iter();
+        let names = names.map(|challenge| challenge.scheme.chars().take(40).collect());
+        seen.offered = names.take(MAX_OFFERS).collect();
+    }
+}
+
+fn note(seen: &mut ProxySeen, answer: &Answer) {
+    seen.status = Some(answer.status);
+    seen.head_of_body.clear();
+    seen.head_of_body
+        .extend(answer.body.iter().take(MAX_KEPT_BODY));
+    note_headers(seen, &answer.headers);
+}
+
+/// Keeps what the headers (with names in lower case) tell of the proxy.
+pub(crate) fn note_headers(seen: &mut ProxySeen, headers: &[(String, String)]) {
+    let first = |name: &str| {
+        let found = headers.iter().find(|header| header.0 == name);
+        found.map(|header| header.1.clone())
+    };
+    seen.server = first("server").or_else(|| first("proxy-agent"));
+    seen.via = first("via");
+    seen.reason = first("x-squid-error").or_else(|| first("x-proxy-error"));
 }
 
 async fn ask(
     stream: &mut TcpStream,
     proxy: &Proxy,
-    destination: &Endpoint,
+    target: &str,
+    authorization: Option<&str>,
 ) -> Result<Answer, ProxyError> {
     let broken = |source| ProxyError::Broken {
         proxy: proxy.endpoint.clone(),
@@ -74,13 +215,9 @@ async fn ask(
         proxy: proxy.endpoint.clone(),
         reason,
     };
-    let mut request = format!("CONNECT {destination} HTTP/1.1\r\nHost: {destination}\r\n");
-    if let Some(credentials) = &proxy.credentials {
-        let pair = format!("{}:{}", credentials.user, credentials.password);
-        request.push_str(&format!(
-            "Proxy-Authorization: Basic {}\r\n",
-            STANDARD.encode(pair)
-        ));
+    let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
+    if let Some(authorization) = authorization {
+        request.push_str(&format!("Proxy-Authorization: {authorization}\r\n"));
     }
     request.push_str("\r\n");
     stream.write_all(request.as_bytes()).await.map_err(broken)?;
@@ -105,24 +242,66 @@ async fn ask(
             return Err(not_a_proxy("its answer is not HTTP"));
         }
     }
-    read_head(&head).ok_or_else(|| not_a_proxy("the head of its answer is malformed"))
+    let mut answer =
+        read_head(&head).ok_or_else(|| not_a_proxy("the head of its answer is malformed"))?;
+    if !(200..=299).contains(&answer.status) {
+        read_body(stream, &mut answer).await;
+    }
+    Ok(answer)
+}
+
+/// Reads a refusal's body as far as it goes within the limit. What breaks there breaks only the
+/// next request.
+async fn read_body(stream: &mut TcpStream, answer: &mut Answer) {
+    let length = answer
+        .header("content-length")
+        .and_then(|length| length.parse::<usize>().ok());
+    answer.is_kept_alive &= length.is_some_and(|length| length <= MAX_BODY);
+    let length = length.unwrap_or(MAX_KEPT_BODY).min(MAX_BODY);
+    let mut body = stream.take(u64::try_from(length).unwrap_or(0));
+    let read = body.read_to_end(&mut answer.body).await;
+    answer.is_kept_alive &= read.is_ok_and(|read| read == length);
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|header| header.0 == name);
+        found.map(|header| header.1.as_str())
+    }
 }
 
 fn read_head(head: &[u8]) -> Option<Answer> {
     let text = String::from_utf8_lossy(head);
     let mut lines = text.split("\r\n");
-    let status = lines
-        .next()?
-        .split_ascii_whitespace()
-        .nth(1)?
-        .parse()
-        .ok()?;
-    let offered = lines
+    let first = lines.next()?;
+    let status = first.split_ascii_whitespace().nth(1)?.parse().ok()?;
+    let headers: Vec<(String, String)> = lines
         .filter_map(|line| line.split_once(':'))
-        .filter(|(name, _)| name.eq_ignore_ascii_case("proxy-authenticate"))
-        .filter_map(|(_, value)| value.split_ascii_whitespace().next())
-        .map(|scheme| scheme.chars().take(40).collect())
-        .take(8)
+        .map(|(name, value)| {
+            let value = value.trim();
+            // A challenge is long, and of use only whole.
+            let kept = if name.eq_ignore_ascii_case("proxy-authenticate") {
+                MAX_HEAD
+            } else {
+                MAX_VALUE
+            };
+            let value = value.chars().take(kept).collect();
+            (name.trim().to_ascii_lowercase(), value)
+        })
         .collect();
-    Some(Answer { status, offered })
+    let mut answer = Answer {
+        status,
+        headers,
+        body: Vec::new(),
+        is_kept_alive: false,
+    };
+    let says = |name: &str, word: &str| {
+        answer
+            .header(name)
+            .is_some_and(|value| value.to_ascii_lowercase().contains(word))
+    };
+    let closes = says("connection", "close") || says("proxy-connection", "close");
+    let keeps = says("connection", "keep-alive") || says("proxy-connection", "keep-alive");
+    answer.is_kept_alive = !closes && (keeps || !first.starts_with("HTTP/1.0"));
+    Some(answer)
 }

@@ -6,6 +6,7 @@
 //! products' connections too. It sends no request over a connection whose server it can't verify,
 //! and there is no switch for that.
 
+mod by_proxy;
 mod datagram;
 mod facts;
 mod handshake;
@@ -23,11 +24,13 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::dial::{HttpError, Stage, StageFailure, UdpError, tcp, within};
+use crate::dial::{
+    HttpError, Proxy, ProxyError, ResolveError, Stage, StageFailure, UdpError, tcp, tunnel, within,
+};
 use crate::dns::Resolver;
 use crate::endpoint::{Endpoint, Host};
 use crate::tls::{ALPN_HTTP2, TlsError};
-use request::Form;
+use request::{Conversation, Form};
 
 pub use facts::CertificateFacts;
 pub use plan::{ProbePlan, ProbeRequest, ProbeRoute, ProbeTransport, ProbeTrust, RevocationCheck};
@@ -101,6 +104,9 @@ impl Prober {
                 Ok(())
             }
             ProbeTransport::Http { ask } => {
+                if let ProbeRoute::Proxy(proxy) = &plan.route {
+                    return self.request_by_proxy(proxy, plan, *ask, report).await;
+                }
                 let tcp = self.connect(plan, report).await?;
                 self.request(tcp, plan, *ask, Form::Origin, report).await
             }
@@ -129,7 +135,7 @@ impl Prober {
             let refused = async { Err::<((), String), _>(UdpError::NotThroughProxy) };
             return report.stages.run(Stage::Udp, refused).await;
         }
-        let addresses = self.addresses(&plan.endpoint, plan, report).await?;
+        let addresses = self.addresses(plan, report).await?;
         let sending = datagram::send(&addresses, payload, plan.timeouts.response);
         let (peer, answer) = report.stages.run(Stage::Udp, sending).await?;
         report.peer = Some(peer);
@@ -143,7 +149,24 @@ impl Prober {
         plan: &ProbePlan,
         report: &mut ProbeReport,
     ) -> Result<TcpStream, StageFailure> {
-        let addresses = self.addresses(&plan.endpoint, plan, report).await?;
+        if let ProbeRoute::Proxy(proxy) = &plan.route {
+            report
+                .stages
+                .skip(Stage::Resolve, "the proxy resolves the name");
+            let mut seen = ProxySeen::default();
+            let dns = &mut report.dns;
+            let tunnelling = async {
+                let addresses = self.proxy_addresses(proxy, plan, dns).await?;
+                tunnel::open(proxy, &plan.endpoint, &addresses, &plan.timeouts, &mut seen).await
+            };
+            let tunnel = report.stages.run(Stage::Proxy, tunnelling).await;
+            report.proxy = Some(seen);
+            let stream = tunnel?;
+            report.peer = stream.peer_addr().ok();
+            report.stages.skip(Stage::Tcp, "the proxy connects");
+            return Ok(stream);
+        }
+        let addresses = self.addresses(plan, report).await?;
         report.stages.skip(Stage::Proxy, "the path is direct");
         let connecting = tcp::connect(&addresses, plan.timeouts.tcp);
         let stream = report.stages.run(Stage::Tcp, connecting).await?;
@@ -153,29 +176,58 @@ impl Prober {
 
     async fn addresses(
         &self,
-        endpoint: &Endpoint,
         plan: &ProbePlan,
         report: &mut ProbeReport,
     ) -> Result<Vec<SocketAddr>, StageFailure> {
-        let name = match &endpoint.host {
-            Host::Address(address) => {
-                report
-                    .stages
-                    .skip(Stage::Resolve, "an address, nothing to look up");
-                return Ok(vec![SocketAddr::new(*address, endpoint.port)]);
-            }
-            Host::Name(name) => name,
-        };
+        if let Host::Address(address) = plan.endpoint.host {
+            report
+                .stages
+                .skip(Stage::Resolve, "an address, nothing to look up");
+            return Ok(vec![SocketAddr::new(address, plan.endpoint.port)]);
+        }
         let dns = &mut report.dns;
         let resolving = async {
-            let (seen, result) = self.resolver.lookup(name, plan.timeouts.resolve).await;
-            let detail: Vec<String> = seen.addresses.iter().map(ToString::to_string).collect();
-            *dns = Some(seen);
-            let addresses = result?.into_iter().take(MAX_ADDRESSES);
-            let addresses = addresses.map(|address| SocketAddr::new(address, endpoint.port));
-            Ok::<_, crate::dial::ResolveError>((addresses.collect(), detail.join(", ")))
+            let addresses = self.lookup(&plan.endpoint, plan, dns).await?;
+            let detail: Vec<String> = addresses
+                .iter()
+                .map(|address| address.ip().to_string())
+                .collect();
+            Ok::<_, ResolveError>((addresses, detail.join(", ")))
         };
         report.stages.run(Stage::Resolve, resolving).await
+    }
+
+    async fn proxy_addresses(
+        &self,
+        proxy: &Proxy,
+        plan: &ProbePlan,
+        dns: &mut Option<DnsSeen>,
+    ) -> Result<Vec<SocketAddr>, ProxyError> {
+        let looking = self.lookup(&proxy.endpoint, plan, dns).await;
+        looking.map_err(|source| ProxyError::Resolve {
+            proxy: proxy.endpoint.clone(),
+            source,
+        })
+    }
+
+    async fn lookup(
+        &self,
+        endpoint: &Endpoint,
+        plan: &ProbePlan,
+        dns: &mut Option<DnsSeen>,
+    ) -> Result<Vec<SocketAddr>, ResolveError> {
+        let addresses = match &endpoint.host {
+            Host::Address(address) => vec![*address],
+            Host::Name(name) => {
+                let (seen, result) = self.resolver.lookup(name, plan.timeouts.resolve).await;
+                *dns = Some(seen);
+                result?
+            }
+        };
+        let addresses = addresses.into_iter().take(MAX_ADDRESSES);
+        Ok(addresses
+            .map(|address| SocketAddr::new(address, endpoint.port))
+            .collect())
     }
 
     async fn handshake(
@@ -208,13 +260,57 @@ impl Prober {
     {
         let first_bytes = &mut report.first_bytes;
         let asking = async {
-            let seen = request::send(stream, plan, ask, form, None, first_bytes).await?;
-            let detail = format!("{} {}", seen.version, seen.status);
-            Ok::<_, HttpError>((seen, detail))
+            let mut conversation = Conversation::open(stream, form).await?;
+            let seen = conversation.send(plan, ask, form, None).await;
+            *first_bytes = conversation.first_bytes();
+            with_detail::<HttpError>(seen?)
         };
         report.http = Some(report.stages.run(Stage::Http, asking).await?);
         Ok(())
     }
+
+    /// Sends a request for another server to the proxy itself.
+    async fn request_by_proxy(
+        &self,
+        proxy: &Proxy,
+        plan: &ProbePlan,
+        ask: ProbeRequest,
+        report: &mut ProbeReport,
+    ) -> Result<(), StageFailure> {
+        report
+            .stages
+            .skip(Stage::Resolve, "the proxy resolves the name");
+        let dns = &mut report.dns;
+        let connecting = async {
+            let addresses = self.proxy_addresses(proxy, plan, dns).await?;
+            let stream = tunnel::connect(proxy, &addresses, &plan.timeouts).await?;
+            Ok::<_, ProxyError>(((stream, addresses), proxy.endpoint.to_string()))
+        };
+        let (stream, addresses) = report.stages.run(Stage::Proxy, connecting).await?;
+        report.peer = stream.peer_addr().ok();
+        report.stages.skip(Stage::Tcp, "the proxy connects");
+
+        let mut seen = ProxySeen::default();
+        let first_bytes = &mut report.first_bytes;
+        let asking = async {
+            let by_proxy = by_proxy::Request {
+                proxy,
+                plan,
+                ask,
+                addresses: &addresses,
+            };
+            with_detail::<StageFailure>(by_proxy.send(stream, &mut seen, first_bytes).await?)
+        };
+        let http = report.stages.run(Stage::Http, asking).await;
+        report.proxy = Some(seen);
+        report.http = Some(http?);
+        Ok(())
+    }
+}
+
+fn with_detail<E>(seen: HttpSeen) -> Result<(HttpSeen, String), E> {
+    let detail = format!("{} {}", seen.version, seen.status);
+    Ok((seen, detail))
 }
 
 /// Waits a moment for the server's word about our certificate.

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::revocation::RevocationSeen;
+pub use crate::dial::{ProxySeen, SignInScheme};
 use crate::dial::{StageFailure, Stages};
 pub use crate::dns::DnsSeen;
 use crate::tls::TlsError;
@@ -29,34 +30,6 @@ pub struct ProbeReport {
     /// What came back to the datagram, at most [`super::MAX_UDP_ANSWER`] bytes of it.
     pub udp_answer: Option<Vec<u8>>,
     pub revocation: Option<RevocationSeen>,
-}
-
-/// What the proxy said.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct ProxySeen {
-    /// Of its last answer.
-    pub status: Option<u16>,
-    pub server: Option<String>,
-    pub via: Option<String>,
-    /// Why, in the proxy's own words where it has a header for them (such as X-Squid-Error).
-    pub reason: Option<String>,
-    /// The sign-in schemes that it offered, such as Basic or Negotiate.
-    pub offered: Vec<String>,
-    /// The scheme that was used, whether or not it was accepted.
-    pub signed_in_with: Option<SignInScheme>,
-    /// Of its last answer, if it was a refusal; at most [`super::MAX_BODY`] bytes.
-    pub head_of_body: Vec<u8>,
-}
-
-/// How one signs in at a proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SignInScheme {
-    Basic,
-    /// RFC 7616.
-    Digest,
-    Ntlm,
-    /// RFC 4559, with Kerberos or NTLM inside.
-    Negotiate,
 }
 
 /// What the TLS handshake showed.
@@ -149,18 +122,5 @@ impl HttpSeen {
     pub fn header(&self, name: &str) -> Option<&str> {
         let found = self.headers.iter().find(|header| header.0 == name);
         found.map(|header| header.1.as_str())
-    }
-}
-
-impl SignInScheme {
-    /// As in Proxy-Authenticate.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Basic => "Basic",
-            Self::Digest => "Digest",
-            Self::Ntlm => "NTLM",
-            Self::Negotiate => "Negotiate",
-        }
     }
 }

@@ -5,8 +5,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{ACCEPT, CONNECTION, HOST, UPGRADE, USER_AGENT};
-use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http::header::{
+    ACCEPT, CONNECTION, HOST, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, UPGRADE, USER_AGENT,
+};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use http_body::Body as _;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
@@ -16,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 
 use super::plan::{ProbePlan, ProbeRequest};
-use super::recorded::{Recorded, tls_behind};
+use super::recorded::{Record, Recorded, tls_behind};
 use super::report::{BodyEnd, HttpSeen, UpgradeSeen};
 use super::{MAX_BODY, MAX_HEADERS, MAX_READ};
 use crate::dial::{HttpError, within};
@@ -34,7 +36,6 @@ pub(super) enum Form {
     /// HTTP/1.1 to the server itself.
     Origin,
     /// HTTP/1.1 to a proxy, with the whole URL.
-    #[expect(dead_code, reason = "what asks proxies comes next")]
     Absolute,
     Http2,
 }
@@ -48,50 +49,107 @@ impl Drop for Driver {
     }
 }
 
-/// Sends the plan's request and reads the answer. What was heard first is added to `first_bytes`
-/// also where it is no HTTP.
-pub(super) async fn send<S>(
-    stream: S,
-    plan: &ProbePlan,
-    ask: ProbeRequest,
-    form: Form,
-    extra: Option<(http::HeaderName, String)>,
-    first_bytes: &mut Vec<u8>,
-) -> Result<HttpSeen, HttpError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let (stream, record) = Recorded::new(stream);
-    let explain = |error: hyper::Error| {
-        let tls = record.tls_error().or_else(|| tls_behind(&error));
-        match tls {
-            Some(tls) => HttpError::Tls(tls),
-            None if is_end(&error) => HttpError::Closed,
-            None => HttpError::Protocol(error),
+/// An open connection on which requests can be sent, one after the other.
+pub(super) struct Conversation {
+    sender: Sender,
+    record: Record,
+    _driver: Driver,
+}
+
+enum Sender {
+    Http1(http1::SendRequest<Empty<Bytes>>),
+    Http2(http2::SendRequest<Empty<Bytes>>),
+}
+
+impl Conversation {
+    /// Begins to speak HTTP.
+    pub(super) async fn open<S>(stream: S, form: Form) -> Result<Self, HttpError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let (stream, record) = Recorded::new(stream);
+        let io = TokioIo::new(stream);
+        let opened = match form {
+            Form::Origin | Form::Absolute => http1::Builder::new()
+                .max_buf_size(MAX_HEAD)
+                .handshake(io)
+                .await
+                .map(|(sender, connection)| {
+                    (Sender::Http1(sender), Driver(tokio::spawn(connection)))
+                }),
+            Form::Http2 => http2::Builder::new(TokioExecutor::new())
+                .timer(TokioTimer::new())
+                .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+                .handshake(io)
+                .await
+                .map(|(sender, connection)| {
+                    (Sender::Http2(sender), Driver(tokio::spawn(connection)))
+                }),
+        };
+        match opened {
+            Ok((sender, driver)) => Ok(Self {
+                sender,
+                record,
+                _driver: driver,
+            }),
+            Err(error) => Err(explain(&record, error)),
         }
-    };
-    let (mut request, expected) = request(plan, ask, form).map_err(HttpError::Request)?;
-    if let Some((name, value)) = extra {
-        let value = value
-            .try_into()
-            .map_err(|error: http::header::InvalidHeaderValue| HttpError::Request(error.into()))?;
-        request.headers_mut().insert(name, value);
     }
-    let limit = plan.timeouts.response;
-    let result = match within(limit, exchange(stream, request, form)).await {
-        Some(Ok((response, driver))) => {
-            let seen = read(response, expected.as_deref(), limit).await;
-            drop(driver);
-            Ok(seen)
+
+    /// Sends the plan's request and reads the answer.
+    pub(super) async fn send(
+        &mut self,
+        plan: &ProbePlan,
+        ask: ProbeRequest,
+        form: Form,
+        proxy_authorization: Option<&str>,
+    ) -> Result<HttpSeen, HttpError> {
+        let (mut request, expected) = request(plan, ask, form).map_err(HttpError::Request)?;
+        if let Some(value) = proxy_authorization {
+            let value = HeaderValue::try_from(value);
+            let value = value.map_err(|error| HttpError::Request(error.into()))?;
+            request.headers_mut().insert(PROXY_AUTHORIZATION, value);
         }
-        Some(Err(error)) => Err(explain(error)),
-        None => Err(HttpError::TimedOut {
-            waiting_for: "the head of the response",
-            limit,
-        }),
-    };
-    *first_bytes = record.first_bytes();
-    result
+        let limit = plan.timeouts.response;
+        let response = match &mut self.sender {
+            Sender::Http1(sender) => within(limit, sender.send_request(request)).await,
+            Sender::Http2(sender) => within(limit, sender.send_request(request)).await,
+        };
+        match response {
+            Some(Ok(response)) => Ok(read(response, expected.as_deref(), limit).await),
+            Some(Err(error)) => Err(explain(&self.record, error)),
+            None => Err(HttpError::TimedOut {
+                waiting_for: "the head of the response",
+                limit,
+            }),
+        }
+    }
+
+    /// Whether another request can be sent.
+    pub(super) async fn is_ready(&mut self, limit: Duration) -> bool {
+        match &mut self.sender {
+            Sender::Http1(sender) => within(limit, sender.ready())
+                .await
+                .is_some_and(|ready| ready.is_ok()),
+            Sender::Http2(sender) => within(limit, sender.ready())
+                .await
+                .is_some_and(|ready| ready.is_ok()),
+        }
+    }
+
+    /// What the other side said first, also where it is no HTTP.
+    pub(super) fn first_bytes(&self) -> Vec<u8> {
+        self.record.first_bytes()
+    }
+}
+
+fn explain(record: &Record, error: hyper::Error) -> HttpError {
+    let tls = record.tls_error().or_else(|| tls_behind(&error));
+    match tls {
+        Some(tls) => HttpError::Tls(tls),
+        None if is_end(&error) => HttpError::Closed,
+        None => HttpError::Protocol(error),
+    }
 }
 
 /// The request, and the Sec-WebSocket-Accept that it must be answered with.
@@ -104,13 +162,10 @@ fn request(
     let authority = authority(plan, form);
     let uri = match form {
         Form::Origin => path.to_owned(),
-        Form::Absolute => format!("http://{authority}{path}"),
+        Form::Absolute => absolute(plan),
         Form::Http2 => format!("https://{authority}{path}"),
     };
-    let method = match ask {
-        ProbeRequest::Head => Method::HEAD,
-        ProbeRequest::Get | ProbeRequest::WebSocket => Method::GET,
-    };
+    let method = method(ask);
     let mut builder = Request::builder()
         .method(method)
         .uri(uri)
@@ -132,6 +187,19 @@ fn request(
             .header("sec-websocket-key", key);
     }
     Ok((builder.body(Empty::new())?, expected))
+}
+
+/// The URL that a proxy is asked for.
+pub(super) fn absolute(plan: &ProbePlan) -> String {
+    let path = plan.path.as_deref().unwrap_or("/");
+    format!("http://{}{path}", authority(plan, Form::Absolute))
+}
+
+pub(super) const fn method(ask: ProbeRequest) -> Method {
+    match ask {
+        ProbeRequest::Head => Method::HEAD,
+        ProbeRequest::Get | ProbeRequest::WebSocket => Method::GET,
+    }
 }
 
 /// Without the port that the scheme implies, as browsers write it: some servers know no other.
@@ -159,36 +227,6 @@ fn websocket_key() -> (String, String) {
         format!("{key}{WEBSOCKET_GUID}").as_bytes(),
     );
     (key, STANDARD.encode(digest))
-}
-
-async fn exchange<S>(
-    stream: Recorded<S>,
-    request: Request<Empty<Bytes>>,
-    form: Form,
-) -> Result<(Response<Incoming>, Driver), hyper::Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let io = TokioIo::new(stream);
-    match form {
-        Form::Origin | Form::Absolute => {
-            let (mut sender, connection) = http1::Builder::new()
-                .max_buf_size(MAX_HEAD)
-                .handshake(io)
-                .await?;
-            let driver = Driver(tokio::spawn(connection));
-            Ok((sender.send_request(request).await?, driver))
-        }
-        Form::Http2 => {
-            let (mut sender, connection) = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
-                .handshake(io)
-                .await?;
-            let driver = Driver(tokio::spawn(connection));
-            Ok((sender.send_request(request).await?, driver))
-        }
-    }
 }
 
 async fn read(response: Response<Incoming>, expected: Option<&str>, limit: Duration) -> HttpSeen {
@@ -244,14 +282,22 @@ fn upgrade(status: StatusCode, headers: &HeaderMap, expected: &str) -> UpgradeSe
 }
 
 fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
-    let text = |bytes: &[u8]| {
+    let text = |bytes: &[u8], limit: usize| {
         let text = String::from_utf8_lossy(bytes);
-        text.chars().take(MAX_VALUE).collect()
+        text.chars().take(limit).collect()
     };
     headers
         .iter()
         .take(MAX_HEADERS)
-        .map(|(name, value)| (name.as_str().to_owned(), text(value.as_bytes())))
+        .map(|(name, value)| {
+            // A challenge is of use only whole.
+            let limit = if name == PROXY_AUTHENTICATE {
+                MAX_HEAD
+            } else {
+                MAX_VALUE
+            };
+            (name.as_str().to_owned(), text(value.as_bytes(), limit))
+        })
         .collect()
 }
 

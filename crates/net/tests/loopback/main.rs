@@ -16,6 +16,8 @@ mod probing_tls;
 mod proxying;
 mod resolving;
 mod serving;
+mod signing_in;
 mod site;
+mod squid;
 mod stranger;
 mod trusting;
