@@ -4,7 +4,8 @@ use super::Source;
 use super::compile::{Base, Compiled, compile};
 use super::lines;
 use super::part;
-use crate::audit::packet::walk::{By, End, Leaf, walk};
+use crate::audit::packet::index::Index;
+use crate::audit::packet::walk::{By, End, Leaf, walk, walk_indexed};
 use crate::audit::packet::{FAMILY_V4, NO_INTERFACE, Packets, Value, state};
 use crate::audit::question::{ACK, Question, SYN};
 use crate::audit::verdict::{Cause, Judged, Part, Verdict};
@@ -16,6 +17,8 @@ pub(in crate::audit) struct Ruleset {
     pub(super) compiled: Compiled,
     /// The chains that a chain is taken to jump to, where no chain of the file has a hook.
     pub(super) part_of: Vec<String>,
+    /// Absent: every rule is looked at for every flow, as tests compare.
+    pub(super) index: Option<Index>,
 }
 
 /// One of the packets that a connection needs.
@@ -45,7 +48,12 @@ impl Ruleset {
                 got: "a file without one".to_owned(),
             });
         }
-        Ok(Self { compiled, part_of })
+        let index = Some(Index::new(&compiled.chains));
+        Ok(Self {
+            compiled,
+            part_of,
+            index,
+        })
     }
 
     pub(in crate::audit) fn judge(&self, question: &Question<'_>, position: Position) -> Judged {
@@ -147,7 +155,11 @@ impl Ruleset {
         } else {
             End::Accepted
         };
-        walk(&self.compiled.chains, base.chain, policy, packets)
+        let chains = &self.compiled.chains;
+        match &self.index {
+            Some(index) => walk_indexed(chains, index, base.chain, policy, packets),
+            None => walk(chains, base.chain, policy, packets),
+        }
     }
 }
 
@@ -218,8 +230,13 @@ fn judged(base: &Base, stage: Stage, leaves: &[Leaf]) -> Part {
             causes: sure,
         };
     }
-    let doubts = leaves.iter().filter_map(|leaf| leaf.doubt.as_deref());
+    let mut doubts: Vec<&str> = leaves
+        .iter()
+        .filter_map(|leaf| leaf.doubt.as_deref())
+        .collect();
+    doubts.dedup_by_key(|doubt| doubt.as_ptr());
     let causes = doubts
+        .into_iter()
         .map(|doubt| Cause {
             line: 0,
             text: format!("{who}chain {}: {doubt}", base.name),

@@ -1,5 +1,9 @@
 use proptest::prelude::*;
 
+use super::Ruleset;
+use crate::audit::packet::index::Index;
+use crate::audit::question::Question;
+use crate::audit::verdict::Verdict;
 use crate::audit::{AuditError, AuditOptions, AuditReport, FindingKind, Position, audit};
 use crate::catalogue::Catalogue;
 use crate::party::PartyId;
@@ -439,6 +443,91 @@ fn other_files_are_refused_with_what_was_expected() {
     );
     let error = audit(b"{\"nftables\": 1}", None, &selection, &options).unwrap_err();
     assert!(matches!(error, AuditError::Syntax { .. }), "{error}");
+}
+
+/// Rules of long chains, with values that are known, unknown, or missing on that side.
+fn any_rules() -> impl Strategy<Value = String> {
+    let condition = prop_oneof![
+        Just("ip daddr 192.0.2.1"),
+        Just("ip daddr 192.0.2.64/27"),
+        Just("ip daddr != 192.0.2.0/24"),
+        Just("ip daddr @s"),
+        Just("ip daddr . tcp dport { 192.0.2.1 . 80, 203.0.113.7 . 443 }"),
+        Just("ip saddr 198.51.100.0/25"),
+        Just("ip saddr != @s"),
+        Just("tcp dport 443"),
+        Just("tcp dport != { 80, 8000-8003 }"),
+        Just("udp dport 8000-8005"),
+        Just("th dport >= 443"),
+        Just("tcp sport 1024-4096"),
+        Just("meta l4proto udp"),
+        Just("meta nfproto ipv6"),
+        Just("ct state established,related"),
+        Just("ct state new"),
+        Just("tcp flags syn"),
+        Just("iifname \"lan0\""),
+        Just("oif != lo"),
+        Just("limit rate 5/second"),
+    ];
+    let target = prop_oneof![
+        4 => Just("accept"),
+        4 => Just("drop"),
+        1 => Just("jump second"),
+        1 => Just("goto second"),
+        1 => Just("return"),
+        1 => Just("counter"),
+        1 => Just("tcp dport vmap { 80 : drop, 443 : accept }"),
+    ];
+    let rule = (prop::collection::vec(condition, 0..4), target);
+    let rules = |most: usize| prop::collection::vec(rule.clone(), 0..most);
+    (rules(48), rules(32), any::<bool>()).prop_map(|(base, second, drops)| {
+        let written = |rules: Vec<(Vec<&str>, &str)>| -> String {
+            rules
+                .into_iter()
+                // A rule without conditions would leave nothing to the others.
+                .map(|(conditions, target)| format!("  tcp dport != 1 {} {target}\n", conditions.join(" ")))
+                .map(|rule| rule.replace("tcp dport != 1 udp", "udp"))
+                .collect()
+        };
+        let policy = if drops { "drop" } else { "accept" };
+        format!(
+            "table inet f {{\n set s {{ type ipv4_addr; flags interval; elements = {{ 192.0.2.0/30, 198.51.100.64/26, 203.0.113.0/24 }}; }}\n chain second {{\n{}}}\n chain c {{\n  type filter hook forward priority 0; policy {policy};\n{}}}\n}}\n",
+            written(second),
+            written(base)
+        )
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn the_index_changes_no_answer(text in any_rules(), known in any::<bool>()) {
+        static CATALOGUE: std::sync::LazyLock<Catalogue> = std::sync::LazyLock::new(|| Catalogue::parse(ASKED).unwrap());
+        let selection = select(&CATALOGUE, &Site::default()).unwrap();
+        let mut options = AuditOptions { interface_in: known.then(|| "lan0".to_owned()), ..AuditOptions::default() };
+        if known {
+            options.addresses.insert("rep.example.com".to_owned(), vec!["203.0.113.7/32".parse().unwrap()]);
+        }
+        let mut rules = Ruleset::read(text.as_bytes(), &options).unwrap();
+        for selected in &selection.flows {
+            for (place, endpoint) in selected.perimeter().unwrap().passing {
+                let question = Question::new(selected.flow, place, endpoint, &options);
+                rules.index = Some(Index::new(&rules.compiled.chains));
+                let indexed = rules.judge(&question, Position::Forward);
+                rules.index = None;
+                let plain = rules.judge(&question, Position::Forward);
+                prop_assert_eq!(indexed.verdict, plain.verdict, "{}\n{:?}\n{:?}", text, indexed.causes, plain.causes);
+                prop_assert_eq!(&indexed.lines, &plain.lines);
+                if plain.verdict == Verdict::Unknown {
+                    // Of several doubts another may be told.
+                    prop_assert!(!indexed.causes.is_empty() && !plain.causes.is_empty());
+                } else {
+                    prop_assert_eq!(indexed.causes, plain.causes, "{}", text);
+                }
+            }
+        }
+    }
 }
 
 proptest! {

@@ -4,6 +4,7 @@
 //! which some value is meant that nobody knows, or nothing. Rules cut boxes. Where a rule depends
 //! on a value that nobody knows, both ways are gone, and what comes of either is in doubt.
 
+pub(in crate::audit) mod index;
 pub(in crate::audit) mod ranges;
 pub(in crate::audit) mod walk;
 
@@ -62,7 +63,7 @@ impl Field {
 }
 
 /// What is known about a field of a set of packets.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::audit) enum Value {
     /// Each value from the first to the last is meant.
     Each(u128, u128),
@@ -70,6 +71,23 @@ pub(in crate::audit) enum Value {
     Some(u128, u128),
     /// The packets have no such field.
     Absent,
+}
+
+impl Value {
+    fn covers(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Each(first, last), Self::Each(begin, end))
+            | (Self::Some(first, last), Self::Some(begin, end)) => first <= begin && end <= last,
+            (own, other) => own == other,
+        }
+    }
+
+    fn lies(self, ranges: &Ranges) -> Lies {
+        match self {
+            Self::Each(first, last) | Self::Some(first, last) => ranges.lies(first, last),
+            Self::Absent => Lies::Outside,
+        }
+    }
 }
 
 /// A set of packets.
@@ -129,6 +147,29 @@ impl Packets {
         narrowed
     }
 
+    /// Whether whatever may become of the others may become of these, too: both are in doubt or
+    /// neither, and no value of the others is missing here.
+    fn covers(&self, other: &Self) -> bool {
+        let fields = [
+            (self.destination, other.destination),
+            (self.source, other.source),
+            (self.destination_port, other.destination_port),
+            (self.source_port, other.source_port),
+            (self.interface_in, other.interface_in),
+            (self.interface_out, other.interface_out),
+            (self.icmp_type, other.icmp_type),
+        ];
+        let same = self.family == other.family
+            && self.protocol == other.protocol
+            && self.state == other.state
+            && self.tcp_flags == other.tcp_flags;
+        match (&self.doubt, &other.doubt) {
+            (None, None) => same && fields.iter().all(|(own, others)| own == others),
+            (Some(_), Some(_)) => same && fields.iter().all(|(own, others)| own.covers(*others)),
+            _ => false,
+        }
+    }
+
     fn doubted(&self, reason: &Rc<str>) -> Self {
         let mut doubted = self.clone();
         doubted.doubt.get_or_insert_with(|| Rc::clone(reason));
@@ -136,10 +177,7 @@ impl Packets {
     }
 
     fn lies(&self, field: Field, ranges: &Ranges) -> Lies {
-        match self.get(field) {
-            Value::Each(first, last) | Value::Some(first, last) => ranges.lies(first, last),
-            Value::Absent => Lies::Outside,
-        }
+        self.get(field).lies(ranges)
     }
 
     /// Cuts along a field: those within the ranges, and the others.
@@ -160,15 +198,15 @@ impl Packets {
                 }
                 Value::Some(first, last) => {
                     // Whatever the value is, it lies between the ends of the parts.
-                    let (inside, outside) = ranges.cut(first, last);
-                    let make = |parts: &[(u128, u128)]| {
-                        let (Some((first, _)), Some((_, last))) = (parts.first(), parts.last())
-                        else {
-                            return Vec::new();
-                        };
-                        vec![self.with(field, Value::Some(*first, *last)).doubted(reason)]
+                    let (inside, outside) = ranges.hulls(first, last);
+                    let make = |part: Option<(u128, u128)>| {
+                        part.map(|(first, last)| {
+                            self.with(field, Value::Some(first, last)).doubted(reason)
+                        })
+                        .into_iter()
+                        .collect()
                     };
-                    (make(&inside), make(&outside))
+                    (make(inside), make(outside))
                 }
                 Value::Absent => (Vec::new(), vec![self.clone()]),
             },

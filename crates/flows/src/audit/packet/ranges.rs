@@ -4,8 +4,9 @@
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(in crate::audit) struct Ranges(Vec<(u128, u128)>);
 
-/// Parts of a range.
-type Parts = Vec<(u128, u128)>;
+/// A part of a range, both ends included.
+type Part = (u128, u128);
+type Parts = Vec<Part>;
 
 /// How a range lies to a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +48,30 @@ impl Ranges {
             Some((start, _)) if *start <= last => Lies::Across,
             Some(_) | None => Lies::Outside,
         }
+    }
+
+    /// From where to where parts of a range are in it, and from where to where parts are not.
+    pub(in crate::audit) fn hulls(&self, first: u128, last: u128) -> (Option<Part>, Option<Part>) {
+        let at = self.0.partition_point(|(_, end)| *end < first);
+        let behind = self.0.partition_point(|(start, _)| *start <= last);
+        let touching = self.0.get(at..behind).unwrap_or_default();
+        let (Some(begin), Some(end)) = (touching.first(), touching.last()) else {
+            return (None, Some((first, last)));
+        };
+        let inside = (begin.0.max(first), end.1.min(last));
+        // Behind a range and before one there is always a gap.
+        let from = if begin.0 <= first {
+            begin.1.checked_add(1)
+        } else {
+            Some(first)
+        };
+        let to = if end.1 >= last {
+            end.0.checked_sub(1)
+        } else {
+            Some(last)
+        };
+        let outside = from.zip(to).filter(|(from, to)| from <= to);
+        (Some(inside), outside)
     }
 
     /// The parts of a range that are in it, and those that are not.
@@ -97,6 +122,8 @@ mod tests {
             let expected = if (first..=last).all(holds) { Lies::Inside }
                 else if (first..=last).any(holds) { Lies::Across } else { Lies::Outside };
             prop_assert_eq!(set.lies(first, last), expected);
+            let ends = |parts: &[(u128, u128)]| parts.first().zip(parts.last()).map(|(a, b)| (a.0, b.1));
+            prop_assert_eq!(set.hulls(first, last), (ends(&inside), ends(&outside)));
             prop_assert_eq!(set.complement(100).lies(first, last), match expected {
                 Lies::Inside => Lies::Outside, Lies::Outside => Lies::Inside, Lies::Across => Lies::Across,
             });

@@ -1,7 +1,9 @@
 //! Sending a set of packets through chains of rules.
 
+use std::collections::HashSet;
 use std::rc::Rc;
 
+use super::index::Index;
 use super::{Action, Chain, Field, Lies, Packets, Ranges, Rule, Test, Then};
 
 /// Jumps inside each other; Linux allows as many (`NFT_JUMP_STACK_SIZE`).
@@ -20,7 +22,7 @@ pub(in crate::audit) struct Leaf {
     pub(in crate::audit) doubt: Option<Rc<str>>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(in crate::audit) enum End {
     Accepted,
     Dropped,
@@ -46,10 +48,37 @@ pub(in crate::audit) fn walk(
     policy: End,
     packets: Packets,
 ) -> Vec<Leaf> {
+    go(chains, None, start, policy, packets)
+}
+
+/// The same by an index of these chains. Of several ends that are in doubt for the same reason it
+/// tells no more than it takes to know that there are several.
+pub(in crate::audit) fn walk_indexed(
+    chains: &[Chain],
+    index: &Index,
+    start: usize,
+    policy: End,
+    packets: Packets,
+) -> Vec<Leaf> {
+    go(chains, Some(index), start, policy, packets)
+}
+
+fn go(
+    chains: &[Chain],
+    index: Option<&Index>,
+    start: usize,
+    policy: End,
+    packets: Packets,
+) -> Vec<Leaf> {
     let mut walk = Walk {
         chains,
+        index,
         steps: 0,
         leaves: Vec::new(),
+        known: HashSet::new(),
+        accepts: false,
+        drops: false,
+        doubts: HashSet::new(),
         limit: false,
     };
     let rest = walk.chain(start, vec![packets], 0);
@@ -64,10 +93,20 @@ pub(in crate::audit) fn walk(
     walk.leaves
 }
 
+/// An end, the line and the place of the rule's text, the place of the doubt's.
+type LeafKey = (End, Option<(usize, *const u8)>, Option<*const u8>);
+
 struct Walk<'r> {
     chains: &'r [Chain],
+    index: Option<&'r Index>,
     steps: usize,
     leaves: Vec<Leaf>,
+    /// The leaves by what tells them apart.
+    known: HashSet<LeafKey>,
+    accepts: bool,
+    drops: bool,
+    /// The doubts that leaves have, by their place.
+    doubts: HashSet<*const u8>,
     limit: bool,
 }
 
@@ -80,11 +119,32 @@ struct Parted {
 
 impl Walk<'_> {
     fn leaf(&mut self, end: End, by: By, doubt: Option<Rc<str>>) {
-        let known = self.leaves.iter().any(|leaf| {
-            leaf.end == end && leaf.by == by && leaf.doubt.is_some() == doubt.is_some()
-        });
-        if !known {
+        let place = match &by {
+            By::Rule { line, text } => Some((*line, text.as_ptr())),
+            By::Policy | By::Limit => None,
+        };
+        let told = doubt.as_ref().map(|doubt| doubt.as_ptr());
+        if self.known.insert((end, place, told)) {
+            self.doubts.extend(told);
+            match end {
+                End::Accepted => self.accepts = true,
+                End::Dropped => self.drops = true,
+                End::Rewritten => {}
+            }
+            // The leaf keeps its doubt's text where it is.
             self.leaves.push(Leaf { end, by, doubt });
+        }
+    }
+
+    /// Leaves out packets of which it is known already that it depends on their doubt what becomes
+    /// of them.
+    fn forget_doubted(&self, packets: &mut Vec<Packets>) {
+        let rewrites = self.index.is_none_or(|index| index.rewrites);
+        if !rewrites && self.accepts && self.drops && !self.doubts.is_empty() {
+            packets.retain(|packets| {
+                let doubt = packets.doubt.as_ref();
+                doubt.is_none_or(|doubt| !self.doubts.contains(&doubt.as_ptr()))
+            });
         }
     }
 
@@ -98,7 +158,18 @@ impl Walk<'_> {
             return Vec::new();
         }
         let mut returned = Vec::new();
-        for rule in &chain.rules {
+        let candidates = self
+            .index
+            .and_then(|index| index.candidates(number, chain, &packets));
+        let all = candidates.is_none().then_some(0..chain.rules.len());
+        for at in all
+            .into_iter()
+            .flatten()
+            .chain(candidates.into_iter().flatten())
+        {
+            let Some(rule) = chain.rules.get(at) else {
+                break;
+            };
             self.steps += 1;
             if self.steps > MAX_STEPS || packets.len() + returned.len() > MAX_PARTS {
                 self.limit = true;
@@ -107,18 +178,25 @@ impl Walk<'_> {
             if packets.iter().all(|packets| misses(rule, packets)) {
                 continue;
             }
+            let mut on = Parts::default();
             let mut parted = Parted::default();
             for packets in packets {
+                if misses(rule, &packets) {
+                    on.untouched(packets);
+                    continue;
+                }
                 self.rule(rule, packets, depth, &mut parted);
+                on.changed.append(&mut parted.on);
             }
-            packets = merged(parted.on);
+            packets = on.merged();
             returned.extend(parted.returned);
+            self.forget_doubted(&mut packets);
             if packets.is_empty() {
                 break;
             }
         }
         returned.extend(packets);
-        merged(returned)
+        Parts::from_changed(returned).merged()
     }
 
     fn rule(&mut self, rule: &Rule, packets: Packets, depth: usize, parted: &mut Parted) {
@@ -196,24 +274,39 @@ impl Walk<'_> {
     }
 }
 
-/// Each set of packets once: which doubt was the first makes no difference.
-fn merged(parts: Vec<Packets>) -> Vec<Packets> {
-    let mut once: Vec<Packets> = Vec::with_capacity(parts.len());
-    for mut packets in parts {
-        let doubt = packets.doubt.take();
-        let is_same = |other: &Packets| {
-            other.doubt.is_some() == doubt.is_some()
-                && Packets {
-                    doubt: None,
-                    ..other.clone()
-                } == packets
-        };
-        if !once.iter().any(is_same) {
-            packets.doubt = doubt;
-            once.push(packets);
+/// Sets of packets of which none has to be in another.
+#[derive(Default)]
+struct Parts {
+    /// None of these is in another of them.
+    kept: Vec<Packets>,
+    changed: Vec<Packets>,
+}
+
+impl Parts {
+    fn from_changed(changed: Vec<Packets>) -> Self {
+        Self {
+            kept: Vec::new(),
+            changed,
         }
     }
-    once
+
+    fn untouched(&mut self, packets: Packets) {
+        self.kept.push(packets);
+    }
+
+    /// Each set of packets once, and none that another covers: which doubt was the first makes no
+    /// difference.
+    fn merged(self) -> Vec<Packets> {
+        let mut kept = self.kept;
+        for packets in self.changed {
+            if kept.iter().any(|other| other.covers(&packets)) {
+                continue;
+            }
+            kept.retain(|other| !packets.covers(other));
+            kept.push(packets);
+        }
+        kept
+    }
 }
 
 /// Whether no packet meets the rule, quickly.
