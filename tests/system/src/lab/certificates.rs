@@ -126,7 +126,6 @@ impl Authority {
             &chain,
             "-extensions",
             "leaf",
-            "-rand_serial",
         ];
         match special.validity {
             Some((from, until)) => words.extend(["-startdate", from, "-enddate", until]),
@@ -178,7 +177,7 @@ impl Authority {
         let text = format!(
             "[ca]\ndefault_ca = own\n\
              [own]\ndatabase = index.txt\nnew_certs_dir = .\ncertificate = ca.pem\n\
-             private_key = ca.key\ndefault_md = sha256\npolicy = any\ncopy_extensions = none\n\
+             private_key = ca.key\nrand_serial = yes\ndefault_md = sha256\npolicy = any\ncopy_extensions = none\n\
              default_days = 30\n\
              [any]\ncommonName = supplied\n\
              [req]\ndistinguished_name = subject\n[subject]\n\

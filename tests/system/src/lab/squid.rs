@@ -40,14 +40,17 @@ pub enum Manner {
 pub struct Squid {
     child: Child,
     service: String,
+    address: SocketAddr,
+    log: PathBuf,
     _folder: TempDir,
 }
 
 impl Squid {
-    /// Starts one that listens on this port of the host.
+    /// Starts one that is to listen on this port of the host; it ends with the thread that
+    /// started it. [`Squid::wait`] waits until it does.
     ///
     /// # Errors
-    /// Where it doesn't come up, with what it said.
+    /// Where it can't be started.
     pub fn start(host: &Host, port: u16, manner: &Manner) -> anyhow::Result<Squid> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -85,21 +88,29 @@ impl Squid {
             .stderr(Stdio::null())
             .spawn()
             .context("squid")?;
-        let mut squid = Squid {
+        Ok(Squid {
             child,
             service,
+            address,
+            log,
             _folder: folder,
-        };
+        })
+    }
+
+    /// Waits until it listens, as seen from its host.
+    ///
+    /// # Errors
+    /// Where it doesn't, with what it said.
+    pub fn wait(&mut self, host: &Host) -> anyhow::Result<()> {
         until("squid listens", LIMIT, || {
-            let said = || std::fs::read_to_string(&log).unwrap_or_default();
-            ensure!(squid.child.try_wait()?.is_none(), "squid ended: {}", said());
-            Ok(if host.connects(address, TRY)? {
+            let said = || std::fs::read_to_string(&self.log).unwrap_or_default();
+            ensure!(self.child.try_wait()?.is_none(), "squid ended: {}", said());
+            Ok(if host.connects(self.address, TRY)? {
                 Seen::Yes(())
             } else {
                 Seen::NotYet(said())
             })
-        })?;
-        Ok(squid)
+        })
     }
 }
 

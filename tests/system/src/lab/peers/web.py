@@ -8,7 +8,9 @@ import ssl
 import struct
 import sys
 import threading
+import warnings
 
+warnings.simplefilter("ignore", DeprecationWarning)
 PATIENCE = 10
 
 
@@ -43,6 +45,9 @@ def head_of(connection):
         if not more:
             break
         data += more
+        if data[0] == 0x16:
+            # A hello of TLS, to a server that speaks none: answered at once, as servers do.
+            return "TLS", {}
     lines = data.split(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")
     headers = {}
     for line in lines[1:]:
@@ -86,8 +91,7 @@ def speak_http(connection, listener):
         lines = [f"HTTP/1.1 {answer.get('status', '200 OK')}"]
         lines += [f"{name}: {value}" for name, value in answer.get("headers", {}).items()]
         length = len(body) + answer.get("missing", 0)
-        if not answer["status"].startswith("101") if "status" in answer else True:
-            lines.append(f"Content-Length: {length}")
+        lines.append(f"Content-Length: {length}")
         text = "\r\n".join(lines).encode() + b"\r\n\r\n"
         connection.sendall(text + (b"" if method == "HEAD" else body))
         if "missing" in answer or headers.get("connection", "").lower() == "close":

@@ -1,0 +1,131 @@
+//! A laboratory of broken networks: for each the doctor says what it is, and of the healthy one
+//! nothing.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test stops at a broken expectation"
+)]
+
+mod bench;
+mod cases;
+mod curl;
+mod paper;
+
+use std::process::Command;
+use std::sync::Mutex;
+
+use serde_json::Value;
+use skip::skip;
+use system_tests::lab::can_make;
+use system_tests::places;
+
+use bench::{Bench, Plan};
+use cases::{Case, Expected};
+use paper::Judgement;
+
+/// Runs of the doctor at once.
+const AT_ONCE: usize = 6;
+/// Every so manieth case is tried each time; all of them take a minute.
+const SHORT: usize = 4;
+
+#[test]
+fn each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said() {
+    let test = "each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said";
+    if !can_make(test, &["python3", "openssl", "squid", "setpriv"]) {
+        return;
+    }
+    if !has_doctor() {
+        return skip(test, "garrison-flows was built without its doctor");
+    }
+    let mut plan = Plan::new();
+    cases::lay_out(&mut plan);
+    assert!(plan.cases.len() >= 40, "{} cases", plan.cases.len());
+    let bench = plan.open();
+    let soak = std::env::var_os("GARRISON_SOAK").is_some();
+    let all = bench.cases.iter().enumerate();
+    let chosen: Vec<&Case> = all
+        .filter(|(at, case)| soak || at % SHORT == 0 || case.expected == Expected::Healthy)
+        .map(|(_, case)| case)
+        .collect();
+    let seen = examine(&bench, &chosen);
+    let wrong: Vec<String> = seen
+        .iter()
+        .filter(|(case, seen, _)| *seen != words(case.expected))
+        .map(|(case, seen, report)| {
+            format!(
+                "{}: expected {}, got {seen}\n{report:#}",
+                case.name,
+                words(case.expected)
+            )
+        })
+        .collect();
+    for line in &wrong {
+        println!("{line}");
+    }
+    let judgements: Vec<Judgement> = seen
+        .iter()
+        .map(|(case, seen, _)| Judgement {
+            expected: words(case.expected),
+            seen: seen.clone(),
+        })
+        .collect();
+    let matrix = paper::matrix(&judgements);
+    println!("{matrix}");
+    if soak {
+        paper::write(&places::sources().join("docs/doctor.md"), &matrix);
+    }
+    assert!(wrong.is_empty(), "{} of {} cases", wrong.len(), seen.len());
+}
+
+fn has_doctor() -> bool {
+    let program = places::program("garrison-flows").unwrap();
+    let help = Command::new(program).args(["doctor", "--help"]).output();
+    help.unwrap().status.success()
+}
+
+fn examine<'c>(bench: &Bench, cases: &[&'c Case]) -> Vec<(&'c Case, String, Value)> {
+    let queue = Mutex::new(cases.to_vec());
+    let seen = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let Some(case) = queue.lock().unwrap().pop() else {
+                        return;
+                    };
+                    let report = bench.examine(case);
+                    let verdict = verdict(case, &report);
+                    seen.lock().unwrap().push((case, verdict, report));
+                }
+            });
+        }
+    });
+    seen.into_inner().unwrap()
+}
+
+fn words(expected: Expected) -> String {
+    match expected {
+        Expected::Healthy => "healthy".to_owned(),
+        Expected::Sick(stage, verdict) => format!("{stage} {verdict}"),
+    }
+}
+
+/// What the checks on the case's path say.
+fn verdict(case: &Case, report: &Value) -> String {
+    let checks = report["checks"].as_array().unwrap();
+    let mut seen: Vec<String> = checks
+        .iter()
+        .filter(|check| check["path"] == case.path)
+        .map(|check| match check["verdict"].as_str() {
+            None => "healthy".to_owned(),
+            Some(verdict) => format!("{} {verdict}", check["stage"].as_str().unwrap()),
+        })
+        .collect();
+    seen.dedup();
+    if seen.is_empty() {
+        return "no check".to_owned();
+    }
+    seen.join(", ")
+}
