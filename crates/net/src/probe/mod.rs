@@ -19,6 +19,7 @@ mod roots;
 mod verifier;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite};
@@ -62,13 +63,18 @@ const REFUSAL_LIMIT: Duration = Duration::from_secs(1);
 pub struct Prober {
     resolver: Resolver,
     roots: ProbeRoots,
+    revocations: Arc<revocation::Kept>,
 }
 
 impl Prober {
     /// Probes that share this resolver and these roots.
     #[must_use]
     pub fn new(resolver: Resolver, roots: ProbeRoots) -> Self {
-        Self { resolver, roots }
+        Self {
+            resolver,
+            roots,
+            revocations: Arc::default(),
+        }
     }
 
     /// The resolver that its probes share.
@@ -101,7 +107,7 @@ impl Prober {
                 if wanted {
                     refusal(&mut tls).await?;
                 }
-                Ok(())
+                self.revocation(plan, report).await
             }
             ProbeTransport::Http { ask } => {
                 if let ProbeRoute::Proxy(proxy) = &plan.route {
@@ -113,6 +119,7 @@ impl Prober {
             ProbeTransport::Https { ask } => {
                 let tcp = self.connect(plan, report).await?;
                 let tls = self.handshake(tcp, plan, report).await?;
+                self.revocation(plan, report).await?;
                 let agreed = tls.get_ref().1.alpn_protocol();
                 let form = if agreed == Some(ALPN_HTTP2) {
                     Form::Http2
@@ -245,6 +252,28 @@ impl Prober {
             Ok::<_, TlsError>((result?, detail.join(", ")))
         };
         report.stages.run(Stage::Tls, speaking).await
+    }
+
+    /// Asks about the certificate before anything is sent to its owner.
+    async fn revocation(
+        &self,
+        plan: &ProbePlan,
+        report: &mut ProbeReport,
+    ) -> Result<(), StageFailure> {
+        if plan.revocation == RevocationCheck::Skip {
+            return Ok(());
+        }
+        let Some(tls) = &report.tls else {
+            return Ok(());
+        };
+        let seen = revocation::ask(self, plan, &tls.chain).await;
+        let is_revoked = seen.status == RevocationStatus::Revoked;
+        report.revocation = Some(seen);
+        if is_revoked {
+            let revoked = async { Err::<((), String), _>(TlsError::Revoked) };
+            report.stages.run(Stage::Tls, revoked).await?;
+        }
+        Ok(())
     }
 
     async fn request<S>(

@@ -14,8 +14,8 @@ use crate::crypto;
 pub struct ProbeRoots {
     pub(super) host: Option<Arc<WebPkiServerVerifier>>,
     pub(super) public: Option<Arc<WebPkiServerVerifier>>,
-    host_count: usize,
-    public_count: usize,
+    host_store: Arc<RootCertStore>,
+    public_store: Arc<RootCertStore>,
 }
 
 impl ProbeRoots {
@@ -49,18 +49,27 @@ impl ProbeRoots {
     }
 
     fn from_stores(host: RootCertStore, public: RootCertStore) -> Self {
+        let (host, public) = (Arc::new(host), Arc::new(public));
         Self {
-            host_count: host.len(),
-            public_count: public.len(),
-            host: verifier(host),
-            public: verifier(public),
+            host: verifier(&host),
+            public: verifier(&public),
+            host_store: host,
+            public_store: public,
         }
     }
 
     /// How many CAs the host trusts; 0 where it has no trust store that could be read.
     #[must_use]
     pub fn host_count(&self) -> usize {
-        self.host_count
+        self.host_store.len()
+    }
+
+    pub(super) fn host_store(&self) -> &RootCertStore {
+        &self.host_store
+    }
+
+    pub(super) fn public_store(&self) -> &RootCertStore {
+        &self.public_store
     }
 }
 
@@ -71,8 +80,8 @@ fn store(certificates: Vec<CertificateDer<'static>>) -> RootCertStore {
 }
 
 /// `None` without any root.
-fn verifier(store: RootCertStore) -> Option<Arc<WebPkiServerVerifier>> {
-    WebPkiServerVerifier::builder_with_provider(Arc::new(store), crypto::provider())
+fn verifier(store: &Arc<RootCertStore>) -> Option<Arc<WebPkiServerVerifier>> {
+    WebPkiServerVerifier::builder_with_provider(Arc::clone(store), crypto::provider())
         .build()
         .ok()
 }
@@ -80,8 +89,8 @@ fn verifier(store: RootCertStore) -> Option<Arc<WebPkiServerVerifier>> {
 impl fmt::Debug for ProbeRoots {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ProbeRoots")
-            .field("host", &self.host_count)
-            .field("public", &self.public_count)
+            .field("host", &self.host_store.len())
+            .field("public", &self.public_store.len())
             .finish()
     }
 }

@@ -57,6 +57,10 @@ pub enum TlsError {
     )]
     NotYetValid { seconds: u64 },
     #[error(
+        "the server's certificate is revoked, says its issuer; the server needs a new one, or this is another server with a stolen one"
+    )]
+    Revoked,
+    #[error(
         "expected TLS, got something else; is this the right port, or is a captive portal or proxy in between?"
     )]
     NotTls,
@@ -88,6 +92,7 @@ impl TlsError {
             Self::NameMismatch { .. } => "for another name",
             Self::Expired { .. } => "expired",
             Self::NotYetValid { .. } => "not yet valid",
+            Self::Revoked => "revoked",
             Self::NotTls => "not TLS",
             Self::Incompatible { .. } => "no TLS 1.3",
             Self::Closed { .. } => "connection closed",
@@ -172,6 +177,7 @@ impl TlsError {
                 expected: "the dialed name".into(),
                 presented: Vec::new(),
             },
+            CertificateError::Revoked => Self::Revoked,
             CertificateError::Other(other) => match other.0.downcast_ref::<PinNotPresented>() {
                 Some(missing) => Self::PinMismatch {
                     expected: pin.map(hex::encode).unwrap_or_default(),

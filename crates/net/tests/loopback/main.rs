@@ -15,6 +15,7 @@ mod probing;
 mod probing_tls;
 mod proxying;
 mod resolving;
+mod revoking;
 mod serving;
 mod signing_in;
 mod site;
