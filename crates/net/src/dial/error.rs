@@ -113,9 +113,7 @@ pub enum ProxyError {
         /// Whether credentials were presented.
         tried: bool,
     },
-    #[error(
-        "can't sign in at the proxy {proxy} with {scheme} ({reason}); check the user name and the password"
-    )]
+    #[error("can't sign in at the proxy {proxy} with {scheme}: {reason}")]
     SignInFailed {
         proxy: Endpoint,
         /// Such as Negotiate.

@@ -29,6 +29,10 @@ const MAX_VALUE: usize = 512;
 /// Why a sign-in in several messages fails.
 pub(crate) const CLOSED_WITHIN: &str = "it closes the connection on which the sign-in began";
 
+/// What such a proxy could do about it.
+const NOT_SPOKEN: &str =
+    "what is spoken here is Basic, Digest, NTLM, and Negotiate with NTLM but not with Kerberos";
+
 /// What the proxy said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProxySeen {
@@ -166,6 +170,14 @@ pub(crate) fn again(
 }
 
 fn refused(sign_in: &SignIn<'_>, proxy: &Proxy, seen: &ProxySeen) -> ProxyError {
+    // Nothing that the user could correct: no password was shown.
+    if proxy.credentials.is_some() && !sign_in.is_proven() {
+        return ProxyError::SignInFailed {
+            proxy: proxy.endpoint.clone(),
+            scheme: sign_in.scheme().map_or("a password", SignInScheme::as_str),
+            reason: format!("it offers {}, and {NOT_SPOKEN}", seen.offered.join(", ")),
+        };
+    }
     ProxyError::SignInRequired {
         proxy: proxy.endpoint.clone(),
         offered: seen.offered.clone(),

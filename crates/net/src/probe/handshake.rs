@@ -10,14 +10,14 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::facts::CertificateFacts;
-use super::plan::ProbePlan;
+use super::plan::{ProbePlan, ProbeRequest, ProbeTransport};
 use super::recorded::{Record, Recorded};
 use super::report::{TlsEnd, TlsSeen};
 use super::roots::ProbeRoots;
 use super::verifier::{RecordingIdentity, RecordingVerifier, SharedShown};
 use crate::crypto;
 use crate::dial::{server_name, within};
-use crate::tls::{TlsError, tls_exporter};
+use crate::tls::{ALPN_HTTP2, TlsError, tls_exporter};
 
 /// The first byte of a TLS record that holds a handshake or an alert (RFC 8446, section 5.1).
 const RECORD_TYPES: [u8; 2] = [22, 21];
@@ -100,6 +100,15 @@ fn connector(
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_client_cert_resolver(Arc::new(identity));
     config.alpn_protocols.clone_from(&plan.alpn);
+    if let ProbeTransport::Https {
+        ask: ProbeRequest::WebSocket,
+    } = plan.transport
+    {
+        // The upgrade is one of HTTP/1.1 (RFC 6455, section 4.1).
+        config
+            .alpn_protocols
+            .retain(|protocol| protocol != ALPN_HTTP2);
+    }
     config.resumption = Resumption::disabled();
     let name = server_name(&plan.endpoint.host)?;
     Ok((TlsConnector::from(Arc::new(config)), name))

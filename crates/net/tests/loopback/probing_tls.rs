@@ -7,7 +7,7 @@ use axum::routing::get;
 use axum::{Extension, Router};
 use net::probe::{
     CertificateFacts, ProbePlan, ProbeReport, ProbeRequest, ProbeRoots, ProbeTransport, ProbeTrust,
-    Prober, TlsEnd, TlsSeen,
+    Prober, TlsEnd, TlsSeen, UpgradeSeen,
 };
 use net::{ClientAuth, PeerIdentity, StageFailure, TlsError};
 use rustls::ServerConfig;
@@ -93,6 +93,20 @@ async fn a_trusted_connection_has_the_same_exporter_value_at_both_ends() {
             hex::encode(seen.exporter.unwrap())
         );
     }
+    running.stop().await;
+}
+
+#[tokio::test]
+async fn a_websocket_is_asked_for_by_the_version_of_http_that_knows_it() {
+    let setup = Setup::new();
+    let running = setup.serve(Router::new());
+    let ask = ProbeRequest::WebSocket;
+    let mut plan = plan(running.address, ProbeTransport::Https { ask });
+    plan.alpn = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    let report = trusting(&[], &[&setup.ca]).probe(&plan).await;
+    let http = report.http.unwrap();
+    assert_eq!((http.version, http.status), ("HTTP/1.1", 404));
+    assert_eq!(http.upgrade, Some(UpgradeSeen::Refused));
     running.stop().await;
 }
 

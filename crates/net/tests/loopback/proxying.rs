@@ -162,3 +162,30 @@ async fn a_proxy_that_hangs_up_or_is_not_there_is_told_apart() {
     let error = failure(anywhere(&setup).with_proxy(proxy)).await;
     assert!(matches!(error, ProxyError::Tcp { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn a_proxy_that_takes_nothing_that_is_spoken_here_is_not_blamed_on_the_password() {
+    let setup = Setup::new();
+    for offer in ["Negotiate", "Bearer"] {
+        let proxy = Stranger::new(move |mut stream| async move {
+            let mut heard = [0u8; 4096];
+            while stream.read(&mut heard).await.is_ok_and(|length| length > 0) {
+                let answer = format!(
+                    "HTTP/1.1 407 No\r\nProxy-Authenticate: {offer}\r\nContent-Length: 2\r\n\r\nno"
+                );
+                if stream.write_all(answer.as_bytes()).await.is_err() {
+                    break;
+                }
+            }
+        })
+        .await;
+        let dialer = anywhere(&setup).with_proxy(through(&proxy, Some(("ann", "secret"))));
+        match failure(dialer).await {
+            ProxyError::SignInFailed { reason, .. } => {
+                assert!(reason.contains(offer), "{reason}");
+                assert!(!reason.contains("secret"));
+            }
+            other => panic!("{other}"),
+        }
+    }
+}

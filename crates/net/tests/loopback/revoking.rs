@@ -352,6 +352,31 @@ async fn lists_are_taken_from_the_issuer_alone_and_while_they_last() {
 }
 
 #[tokio::test]
+async fn what_is_no_answer_to_the_question_counts_as_none() {
+    let ca = Ca::new("site");
+    for (answer, reason) in [
+        // tryLater and unauthorized (RFC 6960, section 4.2.1).
+        (&b"\x30\x03\x0a\x01\x03"[..], "busy"),
+        (b"\x30\x03\x0a\x01\x06", "may not ask"),
+        (b"\x30\x03\x0a\x01\x00", "not OCSP"),
+        (b"<html>", "not OCSP"),
+        (b"", "not OCSP"),
+    ] {
+        let responder = serving(answer.to_vec()).await;
+        let (server, _) = server(&ca.leaf(Some(responder.address), None), &ca).await;
+        let report = ask(&server, &ca).await;
+        check(
+            &report,
+            RevocationStatus::Unreachable,
+            &[RevocationService::Ocsp],
+        );
+        let seen = report.revocation.unwrap();
+        let told = seen.tries[0].outcome.as_ref().unwrap_err();
+        assert!(told.contains(reason), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn where_the_responder_is_away_the_list_is_asked_and_both_are_told() {
     let ca = Ca::new("site");
     let lists = serving(ca.list(&[SERIAL], 1)).await;
