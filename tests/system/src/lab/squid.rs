@@ -29,6 +29,8 @@ pub enum Manner {
     Basic { user: String, password: String },
     /// Those who sign in with Digest.
     Digest { user: String, password: String },
+    /// Those who sign in with NTLM, whatever they say: the helper only speaks the protocol.
+    Ntlm,
     /// Nobody.
     Denying,
     /// Everyone, and opens TLS with certificates of this CA.
@@ -147,6 +149,11 @@ fn rules(manner: &Manner, folder: &Path) -> anyhow::Result<(String, String)> {
     Ok(match manner {
         Manner::Plain => (String::new(), "http_access allow all".to_owned()),
         Manner::Denying => (String::new(), "http_access deny all".to_owned()),
+        Manner::Ntlm => {
+            let rules =
+                format!("auth_param ntlm program /usr/lib/squid/ntlm_fake_auth\n{signed_in}");
+            (String::new(), rules)
+        }
         Manner::Basic { user, password } => {
             let users = secret(format!("{user}:{}\n", crypted(password)?))?;
             let rules = format!(

@@ -153,6 +153,7 @@ impl Plan {
         Bench {
             client,
             trusted,
+            public: self.good.certificate(),
             cases: self.cases,
             _squids: squids,
             _web: web,
@@ -174,6 +175,8 @@ pub(crate) struct Bench {
     pub(crate) client: Host,
     pub(crate) trusted: PathBuf,
     pub(crate) cases: Vec<Case>,
+    /// In place of the public's roots.
+    public: PathBuf,
     _squids: Vec<Squid>,
     _web: WebServers,
     _name_server: NameServer,
@@ -189,7 +192,8 @@ impl Bench {
             .client
             .command("garrison-flows")
             .unwrap()
-            .args(["doctor", "--json"])
+            .args(["doctor", "--json", "--public-roots"])
+            .arg(&self.public)
             .args(&case.arguments)
             .env("SSL_CERT_FILE", &self.trusted)
             .env_remove("SSL_CERT_DIR")

@@ -36,7 +36,8 @@ const PLAIN: u16 = 3128;
 const BASIC: u16 = 3129;
 const DIGEST: u16 = 3130;
 const DENYING: u16 = 3131;
-const BUMPING: u16 = 3132;
+const NTLM: u16 = 3134;
+pub(crate) const BUMPING: u16 = 3132;
 const BUMPING_STRANGELY: u16 = 3133;
 const NOBODY: u16 = 3199;
 
@@ -109,11 +110,21 @@ fn healthy(plan: &mut Plan) {
     let address = plan.https("healthy.lab.test", &certificate, json!({}));
     let answers = json!({"how": "http", "answers": [{"body": "as it should be"}]});
     plan.listen(address, 80, answers);
+    let certificate = plan.certificate("*.many.lab.test");
+    let address = plan.https("many.lab.test", &certificate, json!({}));
+    for name in many() {
+        plan.name(&name, Answer::Addresses(vec![address]));
+    }
     let healthy = Expected::Healthy;
     plan.direct("healthy", "https", "healthy.lab.test/", healthy);
     plan.direct("healthy_tls", "tls", "healthy.lab.test:443", healthy);
     plan.direct("healthy_tcp", "tcp", "healthy.lab.test:443", healthy);
     plan.direct("healthy_http", "http", "healthy.lab.test/", healthy);
+}
+
+/// Names for [`BUMPING`] to stand before, all of one good server.
+pub(crate) fn many() -> impl Iterator<Item = String> {
+    (0..30).map(|number| format!("host{number}.many.lab.test"))
 }
 
 fn names(plan: &mut Plan) {
@@ -364,57 +375,76 @@ fn upper(plan: &mut Plan) {
     let block = "<html><title>Access Denied</title><body><h1>Web page blocked</h1>\
                  Category: hacking. Contact your administrator.</body></html>";
     let portal = "http://portal.lab.test/login?back=x";
-    for (name, at, answers, verdict) in [
+    for (name, at, answers, expected) in [
         (
             "not_http",
             "mute.lab.test",
             json!([{"raw": "220 mail.lab.test ESMTP\r\n"}]),
-            "not_the_protocol",
-        ),
-        (
-            "block_page",
-            "blocked.lab.test",
-            json!([{"status": "403 Forbidden", "headers": {"Content-Type": "text/html", "Server": "FilterBox"}, "body": block}]),
-            "block_page",
+            sick("not_the_protocol"),
         ),
         (
             "server_error",
             "ill.lab.test",
             json!([{"status": "500 Internal Server Error"}]),
-            "unexpected_status",
-        ),
-        (
-            "method_refused",
-            "get-only.lab.test",
-            json!([{"status": "405 Method Not Allowed", "headers": {"Allow": "POST"}}]),
-            "method_blocked",
+            sick("unexpected_status"),
         ),
         (
             "answer_cut_short",
             "short.lab.test",
             json!([{"body": "half", "missing": 4000}]),
-            "truncated",
+            sick("truncated"),
+        ),
+        // Behind the right certificate nobody but the service says so.
+        (
+            "service_forbids_the_path",
+            "closed-path.lab.test",
+            json!([{"status": "403 Forbidden", "body": block}]),
+            Expected::Healthy,
+        ),
+        (
+            "service_wants_another_method",
+            "post-only.lab.test",
+            json!([{"status": "405 Method Not Allowed", "headers": {"Allow": "POST"}}]),
+            Expected::Healthy,
         ),
     ] {
         let certificate = plan.certificate(at);
         plan.https(at, &certificate, json!({"answers": answers}));
-        plan.direct(name, "https", &format!("{at}/"), sick(verdict));
+        plan.direct(name, "https", &format!("{at}/"), expected);
     }
-    for (name, at, answer) in [
+    for (name, at, answer, verdict) in [
+        (
+            "block_page",
+            "blocked.lab.test",
+            json!({
+                "status": "403 Forbidden",
+                "headers": {"Content-Type": "text/html", "Server": "FilterBox"},
+                "body": block,
+            }),
+            "block_page",
+        ),
+        (
+            "method_refused",
+            "get-only.lab.test",
+            json!({"status": "405 Method Not Allowed", "headers": {"Allow": "POST"}}),
+            "method_blocked",
+        ),
         (
             "captive_portal_redirects",
             "captive.lab.test",
             json!({"status": "302 Found", "headers": {"Location": portal}}),
+            "captive_portal",
         ),
         (
             "captive_portal_says_so",
             "captive-too.lab.test",
             json!({"status": "511 Network Authentication Required", "body": "sign in"}),
+            "captive_portal",
         ),
     ] {
         let address = plan.named(at);
         plan.listen(address, 80, json!({"how": "http", "answers": [answer]}));
-        plan.direct(name, "http", &format!("{at}/"), sick("captive_portal"));
+        plan.direct(name, "http", &format!("{at}/"), sick(verdict));
     }
     let certificate = plan.certificate("flat.lab.test");
     let answers = json!({"answers": [{"status": "200 OK", "body": "no upgrade here"}]});
@@ -438,6 +468,7 @@ fn proxies(plan: &mut Plan) {
         },
     );
     plan.squid(DIGEST, Manner::Digest { user, password });
+    plan.squid(NTLM, Manner::Ntlm);
     plan.squid(DENYING, Manner::Denying);
     plan.squid(BUMPING, Manner::Bumping(plan.inspecting.clone()));
     plan.squid(BUMPING_STRANGELY, Manner::Bumping(plan.strange.clone()));
@@ -448,6 +479,8 @@ fn proxies(plan: &mut Plan) {
     plan.by_proxy("proxy", &at(PLAIN), Expected::Healthy);
     plan.by_proxy("basic_sign_in", &as_user(BASIC, &good), Expected::Healthy);
     plan.by_proxy("digest_sign_in", &as_user(DIGEST, &good), Expected::Healthy);
+    plan.by_proxy("ntlm_sign_in", &as_user(NTLM, &good), Expected::Healthy);
+    plan.by_proxy("ntlm_without_user", &at(NTLM), sick("sign_in_required"));
     plan.by_proxy("basic_without_user", &at(BASIC), sick("sign_in_required"));
     plan.by_proxy("digest_without_user", &at(DIGEST), sick("sign_in_required"));
     plan.by_proxy(

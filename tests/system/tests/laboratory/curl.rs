@@ -9,7 +9,7 @@ use crate::cases::{self, Case};
 
 /// How curl ends in each of these networks (curl(1), exit codes), where it can go there: the
 /// laboratory is as broken as it says. What it can't tell apart is not its fault.
-const CURL: [(&str, &[i32]); 41] = [
+const CURL: [(&str, &[i32]); 44] = [
     ("healthy", &[0]),
     ("healthy_http", &[0]),
     ("no_such_name", &[6]),
@@ -45,18 +45,22 @@ const CURL: [(&str, &[i32]); 41] = [
     ("server_error", &[22]),
     ("method_refused", &[22]),
     ("answer_cut_short", &[18]),
+    ("service_forbids_the_path", &[22]),
+    ("service_wants_another_method", &[22]),
     ("captive_portal_redirects", &[0]),
     ("captive_portal_says_so", &[22]),
     ("proxy", &[0]),
     ("basic_sign_in", &[0]),
     ("digest_sign_in", &[0]),
+    ("ntlm_sign_in", &[0]),
     ("proxy_refuses", &[7]),
     ("inspected", &[0]),
     ("inspected_by_a_stranger", &[60]),
 ];
 
 /// Those of which curl says that the proxy's answer to CONNECT was none that it can use.
-const CURL_CONNECT: [&str; 5] = [
+const CURL_CONNECT: [&str; 6] = [
+    "ntlm_without_user",
     "basic_without_user",
     "digest_without_user",
     "basic_wrong_word",

@@ -50,6 +50,7 @@ fn each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said() {
         .map(|(_, case)| case)
         .collect();
     let seen = examine(&bench, &chosen);
+    one_cause_is_one_finding(&bench);
     let wrong: Vec<String> = seen
         .iter()
         .filter(|(case, seen, _)| *seen != words(case.expected))
@@ -77,6 +78,34 @@ fn each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said() {
         paper::write(&places::sources().join("docs/doctor.md"), &matrix);
     }
     assert!(wrong.is_empty(), "{} of {} cases", wrong.len(), seen.len());
+}
+
+/// Thirty names behind one proxy that opens TLS have one cause: one finding, which names the
+/// authority and all of them.
+fn one_cause_is_one_finding(bench: &Bench) {
+    let mut arguments = vec![
+        "--proxy".to_owned(),
+        format!("http://{}", bench::proxy(cases::BUMPING)),
+    ];
+    for name in cases::many() {
+        arguments.extend(["--target".to_owned(), format!("https://{name}/")]);
+    }
+    let case = Case {
+        name: "thirty_names_behind_one_inspecting_proxy",
+        arguments,
+        path: "proxy",
+        expected: Expected::Sick("tls", "inspected"),
+    };
+    let report = bench.examine(&case);
+    assert_eq!(verdict(&case, &report), "tls inspected", "{report:#}");
+    let findings = report["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    let text = findings[0].to_string();
+    assert!(text.contains("inspecting"), "the issuer is named: {text}");
+    for name in cases::many() {
+        assert!(text.contains(&name), "{name}: {text}");
+    }
+    assert!(findings[0]["mend"]["lines"].is_array(), "{text}");
 }
 
 fn has_doctor() -> bool {
