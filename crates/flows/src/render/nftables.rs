@@ -117,11 +117,7 @@ impl Page<'_, '_> {
 
     /// How the sets of names get their addresses.
     fn fill_hints(&mut self) {
-        let lines: Vec<String> = self
-            .sets
-            .iter()
-            .flat_map(|set| set.dnsmasq(&self.table))
-            .collect();
+        let lines = self.sets.dnsmasq(&self.table);
         if lines.is_empty() {
             return;
         }
@@ -129,7 +125,7 @@ impl Page<'_, '_> {
             "",
             "Sets of addresses behind names. dnsmasq (2.87 or later), as the name server of those",
             "who dial, fills them from its own answers with these lines, each of which covers a",
-            "name and all names below it:",
+            "name and all names below it that no other line covers more closely:",
         ] {
             self.comment(0, line);
         }

@@ -5,6 +5,7 @@
     reason = "a test may stop at a broken expectation"
 )]
 
+mod dnsmasq;
 mod iptables;
 mod namespace;
 mod needs;

@@ -43,7 +43,7 @@ impl Namespace {
         self.holder.id().to_string()
     }
 
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("/proc/{}/ns/net", self.holder.id())
     }
 

@@ -1,5 +1,6 @@
 //! Sets of the addresses behind names.
 
+use std::collections::BTreeSet;
 use std::fmt::Write;
 
 use ipnet::IpNet;
@@ -13,6 +14,9 @@ use crate::select::Selection;
 
 /// The names that a line lists.
 const MAX_LISTED: usize = 12;
+
+/// dnsmasq reads no longer lines (MAXDNAME of its source).
+const MAX_LINE: usize = 1_000;
 
 const KINDS: [(Family, &str); 2] = [(Family::V4, "ipv4_addr"), (Family::V6, "ipv6_addr")];
 
@@ -84,6 +88,45 @@ impl Sets {
             .find(|set| !names.is_empty() && set.hosts.iter().eq(names.iter().copied()))
     }
 
+    /// Lines for dnsmasq's configuration. Of all lines that cover a name it obeys the one with the
+    /// longest domain alone, and the last of several with the same; so each domain stands in one
+    /// line, with the sets of the wildcards that it is below.
+    pub(super) fn dnsmasq(&self, table: &str) -> Vec<String> {
+        let hosts = self.sets.iter().flat_map(|set| &set.hosts);
+        let domains: BTreeSet<String> = hosts.map(Host::value).collect();
+        let mut together: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+        for domain in domains {
+            let sets: Vec<String> = self
+                .sets
+                .iter()
+                .filter(|set| set.hosts.iter().any(|host| wants(host, &domain)))
+                .map(|set| set.operand(table))
+                .collect();
+            match together.iter_mut().find(|(known, _)| *known == sets) {
+                Some((_, domains)) => domains.push(domain),
+                None => together.push((sets, vec![domain])),
+            }
+        }
+        let mut lines = Vec::new();
+        for (sets, domains) in together {
+            let sets = sets.join(",");
+            let mut line = "nftset=/".to_owned();
+            let mut listed = 0;
+            for domain in domains {
+                let full = line.len() + domain.len() + sets.len() + 1 > MAX_LINE;
+                if listed > 0 && (full || listed == MAX_LISTED) {
+                    lines.push(format!("{line}{sets}"));
+                    "nftset=/".clone_into(&mut line);
+                    listed = 0;
+                }
+                let _ = write!(line, "{domain}/");
+                listed += 1;
+            }
+            lines.push(format!("{line}{sets}"));
+        }
+        lines
+    }
+
     pub(super) fn iter(&self) -> impl Iterator<Item = &NameSet> {
         self.sets.iter()
     }
@@ -100,28 +143,24 @@ fn names<'h>(hosts: &[&'h Host]) -> Vec<&'h Host> {
     names
 }
 
+/// Whether addresses of a domain that a line of dnsmasq names belong to a host.
+fn wants(host: &Host, domain: &str) -> bool {
+    host.value() == domain || host.covers(domain)
+}
+
 impl NameSet {
+    /// Both sets, as dnsmasq names them.
+    fn operand(&self, table: &str) -> String {
+        let (four, six) = (self.name(Family::V4), self.name(Family::V6));
+        format!("4#inet#{table}#{four},6#inet#{table}#{six}")
+    }
+
     pub(super) fn name(&self, family: Family) -> String {
         let digit = match family {
             Family::V4 => 4,
             Family::V6 => 6,
         };
         format!("{}-{digit}", self.stem)
-    }
-
-    /// Lines for dnsmasq's configuration.
-    pub(super) fn dnsmasq(&self, table: &str) -> Vec<String> {
-        let mut names: Vec<String> = self.hosts.iter().map(Host::value).collect();
-        names.sort_unstable();
-        names.dedup();
-        let (four, six) = (self.name(Family::V4), self.name(Family::V6));
-        names
-            .chunks(MAX_LISTED)
-            .map(|names| {
-                let names = names.join("/");
-                format!("nftset=/{names}/4#inet#{table}#{four},6#inet#{table}#{six}")
-            })
-            .collect()
     }
 
     /// Commands that empty both sets of what an earlier file gave; none where addresses come
