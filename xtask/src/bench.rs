@@ -105,7 +105,7 @@ pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> anyhow::Result<ExitC
     }
     let parts = Part::choose(names)?;
     if origin == Programs::BuiltNow {
-        build(workspace)?;
+        build(workspace, &parts)?;
     }
     let programs = workspace.metadata()?.target_directory.join("release");
     let programs = programs.into_std_path_buf();
@@ -162,11 +162,15 @@ fn measure(
     })
 }
 
-/// Builds the programs as they are released.
-fn build(workspace: &Workspace) -> anyhow::Result<()> {
+/// Builds the programs as they are released, as far as the parts need them.
+fn build(workspace: &Workspace, parts: &[Part]) -> anyhow::Result<()> {
     let mut command = workspace.cargo();
     command.args(["build", "--release", "--locked"]);
-    for program in PROGRAMS {
+    let programs: &[&str] = match parts {
+        [Part::Flows] => &["garrison-flows"],
+        _ => &PROGRAMS,
+    };
+    for program in programs {
         command.args(["--package", program]);
     }
     if !command.status().context("cargo build")?.success() {

@@ -11,6 +11,9 @@ use crate::select::Selection;
 
 pub(super) struct Xlsx;
 
+/// How hard the sheets are compressed: least, as they are small and writing them took longest.
+const COMPRESSION: u8 = 1;
+
 /// A cell holds no more characters (Excel's specification).
 const MAX_CELL: usize = 32_767;
 
@@ -38,6 +41,7 @@ impl Renderer for Xlsx {
 fn write(selection: &Selection<'_>, options: &Options) -> Result<Vec<u8>, XlsxError> {
     let words = words(&options.language);
     let mut workbook = Workbook::new();
+    workbook.set_zip_compression_level(COMPRESSION);
     // The writer would ask the clock; the same selection makes the same bytes.
     let epoch = ExcelDateTime::from_ymd(2000, 1, 1)?;
     workbook.set_properties(&DocProperties::new().set_creation_datetime(&epoch));
@@ -92,8 +96,12 @@ fn fill<'r>(
     for (line, row) in (1u32..).zip(rows) {
         for (column, cell) in (0u16..).zip(row) {
             // As a string, whatever it begins with: it never becomes a formula.
-            let cell: String = cell.chars().take(MAX_CELL).collect();
-            sheet.write_string(line, column, cell)?;
+            if cell.len() <= MAX_CELL {
+                sheet.write_string(line, column, cell.as_str())?;
+            } else {
+                let cell: String = cell.chars().take(MAX_CELL).collect();
+                sheet.write_string(line, column, cell)?;
+            }
         }
         last = line;
     }
