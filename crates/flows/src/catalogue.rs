@@ -10,7 +10,7 @@ use crate::flow::Flow;
 use crate::id::FlowId;
 use crate::nearest::advice_on_key;
 use crate::origin::{Change, Source};
-use crate::party::{Component, Feature, Party, PartyId, Variable};
+use crate::party::{Component, Feature, Party, PartyId, Place, Variable};
 use crate::version::VersionRange;
 
 /// A longer text is refused unread.
@@ -146,6 +146,17 @@ impl Catalogue {
     #[must_use]
     pub fn has_own_listener(&self, flow: &Flow) -> bool {
         self.party(&flow.to).is_some_and(|party| party.product)
+    }
+
+    /// Whether a host in that role takes the part of that party: its own, or that of anyone.
+    #[must_use]
+    pub fn plays(&self, role: &PartyId, party: &PartyId) -> bool {
+        let anyone = || {
+            self.party(party).is_some_and(|party| {
+                party.place == Place::Anywhere && party.variable.is_none() && !party.product
+            })
+        };
+        role == party || anyone()
     }
 
     /// Whether sockets are bound and dialed from its rows.

@@ -24,7 +24,7 @@ pub struct FlowList {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FlowRow {
     pub flow: Flow,
-    /// Under the list's profile; absent where the flow has not exactly one.
+    /// With the site's profile and variables; absent where the flow has not exactly one.
     pub port: Option<u16>,
     /// The addresses of those who dial; empty: any.
     pub from_addresses: Vec<String>,
@@ -49,11 +49,7 @@ pub fn list(selection: &Selection<'_>, site: &Site) -> FlowList {
         vendor: catalogue.vendor.clone(),
         product: catalogue.product.clone(),
         profile: site.profile,
-        flows: selection
-            .flows
-            .iter()
-            .map(|selected| row(selected, site.profile))
-            .collect(),
+        flows: selection.flows.iter().map(row).collect(),
         left_out: selection
             .left_out
             .iter()
@@ -65,7 +61,7 @@ pub fn list(selection: &Selection<'_>, site: &Site) -> FlowList {
     }
 }
 
-fn row(selected: &Selected<'_>, profile: PortProfile) -> FlowRow {
+fn row(selected: &Selected<'_>) -> FlowRow {
     let declared = &selected.flow.endpoints;
     let endpoint = |resolved: &ResolvedEndpoint| {
         declared
@@ -78,7 +74,7 @@ fn row(selected: &Selected<'_>, profile: PortProfile) -> FlowRow {
     };
     let from = selected.endpoints.first().map(|end| end.from.as_slice());
     FlowRow {
-        port: flow.port(profile),
+        port: flow.own_port(),
         from_addresses: from
             .unwrap_or_default()
             .iter()
@@ -117,6 +113,18 @@ mod tests {
         assert_eq!(list.flows.len(), Catalogue::garrison().flows.len());
         assert_eq!(list.flows[0].port, Some(8083));
         assert_eq!(list.flows[0].flow.endpoints[0].ports[0].only(), Some(8083));
+    }
+
+    #[test]
+    fn a_port_that_the_site_chose_goes_before_the_profiles() {
+        let mut site = Site {
+            profile: PortProfile::Sep,
+            ..Site::default()
+        };
+        site.set("agent-channel-port=44301").unwrap();
+        let list = of(&site);
+        assert_eq!(list.flows[0].port, Some(44301));
+        assert_eq!(list.flows[1].port, Some(8443));
     }
 
     #[test]

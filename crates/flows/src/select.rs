@@ -9,6 +9,7 @@ use crate::host::{Host, HostError};
 use crate::id::FlowId;
 use crate::nearest::advice;
 use crate::origin::Date;
+use crate::party::PartyId;
 use crate::site::Site;
 use crate::version::{Version, VersionRange};
 use values::Values;
@@ -153,6 +154,13 @@ pub struct Perimeter<'s> {
 }
 
 impl Selected<'_> {
+    /// Whether a host in that role opens the flow's connections, or listens for them.
+    #[must_use]
+    pub fn takes_part(&self, role: &PartyId) -> bool {
+        let mut parties = self.flow.from.iter().chain([&self.flow.to]);
+        parties.any(|party| self.catalogue.plays(role, party))
+    }
+
     /// The endpoints that may become rules. Every renderer of rules goes through here: nothing
     /// unknown, unset, loopback or retired passes.
     ///

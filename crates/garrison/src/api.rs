@@ -171,6 +171,18 @@ impl Api {
         self.interpret(status, &bytes)
     }
 
+    /// `GET`, answered with a file.
+    ///
+    /// # Errors
+    /// When nobody answers, or with a problem.
+    pub(crate) async fn download(&self, path: &str) -> Result<Bytes, ApiError> {
+        let (status, bytes) = self.exchange(Method::GET, path, None, ANSWER_LIMIT).await?;
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        self.interpret::<Value>(status, &bytes).map(|_| bytes)
+    }
+
     async fn exchange(
         &self,
         method: Method,

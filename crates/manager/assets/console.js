@@ -38,6 +38,18 @@
   });
   for (const field of all("[data-select-all]")) field.select();
 
+  // A button copies the text that it carries, or that of the element it names.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest(".copy");
+    if (!button) return;
+    const text = button.dataset.copy ?? one(button.dataset.copyFrom).textContent;
+    const sign = button.querySelector("[role=status]");
+    try { await navigator.clipboard.writeText(text); } catch { return; }
+    sign.textContent = button.dataset.copied;
+    button.classList.add("done");
+    setTimeout(() => { sign.textContent = ""; button.classList.remove("done"); }, 1500);
+  });
+
   // ── keys ─────────────────────────────────────────────────────────────────
   const keys = one("keys");
   const keysButton = one("keys-button");

@@ -7,6 +7,7 @@
 mod comment;
 mod csv;
 mod document;
+mod file;
 mod fortigate;
 mod header;
 mod html;

@@ -202,19 +202,27 @@ impl Query {
     }
 }
 
+impl Query {
+    /// Percent-encoded, for one segment of a path or one value.
+    pub(super) fn encoded(text: &str) -> String {
+        let mut encoded = String::with_capacity(text.len());
+        for byte in text.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                encoded.push(char::from(byte));
+            } else {
+                encoded.push_str(&format!("%{byte:02X}"));
+            }
+        }
+        encoded
+    }
+}
+
 impl fmt::Display for Query {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.path)?;
         for (index, (name, value)) in self.pairs.iter().enumerate() {
             f.write_str(if index == 0 { "?" } else { "&" })?;
-            write!(f, "{name}=")?;
-            for byte in value.bytes() {
-                if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                    write!(f, "{}", char::from(byte))?;
-                } else {
-                    write!(f, "%{byte:02X}")?;
-                }
-            }
+            write!(f, "{name}={}", Self::encoded(value))?;
         }
         Ok(())
     }

@@ -75,6 +75,17 @@ pub fn routes() -> Vec<Route> {
         read("/network", Viewer, page::network::show),
         read("/network.csv", Viewer, page::network::csv),
         read("/network.json", Viewer, page::network::json),
+        read("/network/flows/{flow}", Viewer, page::network::flow),
+        read(
+            "/network/renderings/{format}",
+            Viewer,
+            page::network::rendering,
+        ),
+        read(
+            "/network/renderings/{format}/file",
+            Viewer,
+            page::network::download,
+        ),
         read("/devices", Viewer, page::devices::list),
         read("/devices.csv", Viewer, page::devices::csv),
         read("/devices.json", Viewer, page::devices::json),

@@ -86,6 +86,8 @@ fn with_session(method: Method, path: &str, session: &str, body: Body) -> Reques
 fn filled(path: &str) -> String {
     path.replace("{id}", &uuid::Uuid::now_v7().to_string())
         .replace("{name}", "none.css")
+        .replace("{flow}", "console")
+        .replace("{format}", "nftables")
 }
 
 /// Routes that lead nowhere without a session.
@@ -216,6 +218,57 @@ async fn every_page_of_a_new_site_opens_for_those_who_may() {
                 assert_eq!(forms, 2, "{}: theme and sign-out alone", route.path);
             }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_flow_and_every_file_of_the_network_has_a_page() {
+    let stage = Stage::set().await;
+    let session = stage.session(Role::Viewer).await;
+    for flow in flows::GarrisonFlow::ALL {
+        let path = format!("/network/flows/{}", flow.id());
+        let (status, body) = stage.page(&session, &path).await;
+        assert_eq!(status, StatusCode::OK, "{path} {body}");
+        assert!(body.contains(&flow.flow().breaks[0].feature.to_string()));
+    }
+    let query = "agents=198.51.100.0%2F24&resolver=192.0.2.53";
+    for format in flows::Format::available() {
+        let path = format!("/network/renderings/{format}?{query}");
+        let (status, body) = stage.page(&session, &path).await;
+        assert_eq!(status, StatusCode::OK, "{path} {body}");
+        let path = format!("/network/renderings/{format}/file?{query}");
+        let request = with_session(Method::GET, &path, &session, Body::empty());
+        let response = stage.send(request).await;
+        assert_eq!(response.status(), StatusCode::OK, "{path}");
+        let headers = response.headers();
+        assert_eq!(headers[header::CONTENT_TYPE], format.media_type());
+        assert_eq!(
+            headers[header::CONTENT_DISPOSITION],
+            format!(
+                "attachment; filename=\"garrison-{format}.{}\"",
+                format.file_ending()
+            )
+        );
+    }
+    for nowhere in ["/network/flows/telnet", "/network/renderings/telnet"] {
+        let (status, _) = stage.page(&session, nowhere).await;
+        assert_eq!(status, StatusCode::NOT_FOUND, "{nowhere}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hosts_that_are_none_are_told_and_the_flows_stay() {
+    let stage = Stage::set().await;
+    let session = stage.session(Role::Viewer).await;
+    for place in ["/network", "/network/renderings/pac"] {
+        let path = format!("{place}?agents=%3Cscript%3E");
+        let (status, body) = stage.page(&session, &path).await;
+        assert_eq!(status, StatusCode::OK, "{body}");
+        assert!(
+            body.contains("role=\"alert\"") && !body.contains("<script>\""),
+            "{body}"
+        );
+        assert_eq!(place != "/network", !body.contains("agent-channel"));
     }
 }
 

@@ -1,17 +1,25 @@
-//! The site's network: which flows this manager serves, and where.
+//! The site's network: its flows, where this manager serves and dials them, and the files for
+//! firewalls and proxies that are made of them.
 
+mod filter;
 pub mod http;
+mod renderings;
+mod wire;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 
-use flows::{GarrisonFlow, Need, PartyId, Transport};
+use flows::{FlowId, GarrisonFlow};
 use net::Connections;
 use proto::api::network::SiteFlow;
 
 use crate::access::{Permit, Viewer};
+use crate::refusal::Refusal;
 use crate::site::Site;
+
+pub use filter::FlowFilter;
+pub use renderings::{RenderedFile, Wanted, list as renderings, render};
 
 /// Where this manager listens, and who is connected.
 #[derive(Debug, Default)]
@@ -46,75 +54,67 @@ impl Network {
     }
 }
 
-/// Every flow of the catalogue as it is at this site.
-#[must_use]
-pub fn flows(site: &Site, _by: &Permit<Viewer>) -> Vec<SiteFlow> {
-    GarrisonFlow::ALL
-        .into_iter()
-        .map(|id| site_flow(site, id))
-        .collect()
+/// The flows that are asked for, as they are at this site.
+///
+/// # Errors
+/// When the filter names no role of the catalogue, or a value of it is none.
+pub fn flows(
+    site: &Site,
+    _by: &Permit<Viewer>,
+    filter: &FlowFilter,
+) -> Result<Vec<SiteFlow>, Refusal> {
+    let known = filter::flows_site(site, filter)?;
+    let selection = filter::selection(&known, filter)?;
+    Ok(selection
+        .flows
+        .iter()
+        .map(|selected| {
+            let standing = standing(site, &selected.flow.id);
+            wire::site_flow(selected, filter.language(), standing)
+        })
+        .collect())
 }
 
-fn site_flow(site: &Site, id: GarrisonFlow) -> SiteFlow {
-    let flow = id.flow();
-    let listener = site.network.address(id);
-    let dialed = match id {
-        GarrisonFlow::ManagerCloud => site.cloud.address(),
-        GarrisonFlow::AgentChannel
-        | GarrisonFlow::Console
-        | GarrisonFlow::Api
-        | GarrisonFlow::Dns
-        | GarrisonFlow::Time => None,
-    };
-    let dialed_port = dialed
-        .as_deref()
-        .and_then(|address| address.rsplit_once(':')?.1.parse().ok());
-    let words = |parties: &[PartyId]| {
-        let names: Vec<&str> = parties.iter().map(PartyId::as_str).collect();
-        names.join(", ")
-    };
-    let transports: Vec<&str> = flow
-        .transports()
+/// One flow as it is at this site.
+///
+/// # Errors
+/// When there is none of that name, and as [`flows`].
+pub fn flow(
+    site: &Site,
+    by: &Permit<Viewer>,
+    id: &str,
+    filter: &FlowFilter,
+) -> Result<SiteFlow, Refusal> {
+    let found = flows(site, by, filter)?
         .into_iter()
-        .map(Transport::as_str)
-        .collect();
-    let protocol = flow
-        .endpoints
-        .first()
-        .and_then(|endpoint| endpoint.protocol.clone())
-        .unwrap_or_default();
-    SiteFlow {
-        id: id.id().to_string(),
-        purpose: flow.purpose.to_string(),
-        from: words(&flow.from),
-        to: flow.to.to_string(),
-        transport: transports.join(", "),
-        port: listener
-            .map(|address| address.port())
-            .or(dialed_port)
-            .or_else(|| flow.port(site.config.ports))
-            .unwrap_or_default(),
-        address: listener.map(|address| address.to_string()).or(dialed),
-        upper_layer: protocol,
-        required: match &flow.need {
-            Need::Required => true,
-            Need::Optional | Need::Unknown => false,
-            Need::Conditional(_) => id == GarrisonFlow::ManagerCloud && site.cloud.is_enrolled(),
+        .find(|flow| flow.id == id);
+    found.ok_or_else(|| Refusal::not_found("flow", id.chars().take(80).collect::<String>()))
+}
+
+/// What this manager itself knows of a flow.
+fn standing(site: &Site, id: &FlowId) -> wire::Standing {
+    let Some(flow) = GarrisonFlow::ALL.into_iter().find(|flow| flow.id() == *id) else {
+        return wire::Standing::default();
+    };
+    let listener = site.network.address(flow);
+    let is_dialed = flow == GarrisonFlow::ManagerCloud;
+    let connections = site.network.connections(flow);
+    wire::Standing {
+        address: match listener {
+            Some(address) => Some(address.to_string()),
+            None if is_dialed => site.cloud.address(),
+            None => None,
         },
-        breaks: flow
-            .breaks
-            .iter()
-            .map(|broken| format!("{}: {}", broken.feature, broken.symptom))
-            .collect(),
         listening: listener.is_some(),
-        connections: site.network.connections(id).map_or(0, |connections| {
+        connections: connections.map_or(0, |connections| {
             u64::try_from(connections.len()).unwrap_or(u64::MAX)
         }),
+        condition_holds: is_dialed && site.cloud.is_enrolled(),
     }
 }
 
-/// Where agents reach this manager: `host:port`, in the order to try.
-pub(crate) fn agent_channel_addresses(site: &Site) -> Vec<String> {
+/// Where this manager is reached: what it listens on, and its further names.
+fn manager_hosts(site: &Site) -> Vec<String> {
     let Some(address) = site.network.address(GarrisonFlow::AgentChannel) else {
         return Vec::new();
     };
@@ -126,6 +126,14 @@ pub(crate) fn agent_channel_addresses(site: &Site) -> Vec<String> {
     }
     hosts.truncate(16);
     hosts
+}
+
+/// Where agents reach this manager: `host:port`, in the order to try.
+pub(crate) fn agent_channel_addresses(site: &Site) -> Vec<String> {
+    let Some(address) = site.network.address(GarrisonFlow::AgentChannel) else {
+        return Vec::new();
+    };
+    manager_hosts(site)
         .into_iter()
         .map(|host| match host.parse::<std::net::Ipv6Addr>() {
             Ok(_) => format!("[{host}]:{}", address.port()),

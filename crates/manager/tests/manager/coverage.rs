@@ -28,7 +28,9 @@ fn operations() -> Vec<Operation> {
             operations.push(Operation {
                 path: path
                     .replace("{id}", "019aa6d2-7a30-7c51-9d0e-3f5a86b1c001")
-                    .replace("{revision}", "1"),
+                    .replace("{revision}", "1")
+                    .replace("{flow}", "console")
+                    .replace("{format}", "nftables"),
                 method: Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(),
                 role: role.to_owned(),
                 has_json_body: operation["requestBody"]["content"]["application/json"].is_object(),

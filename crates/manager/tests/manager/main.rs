@@ -18,6 +18,7 @@ mod events;
 mod groups;
 mod idempotency;
 mod network;
+mod site_flows;
 mod stand;
 mod start;
 mod upkeep;

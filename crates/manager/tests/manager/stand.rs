@@ -354,6 +354,10 @@ impl Answer {
             .unwrap_or_else(|_| panic!("JSON, got {:?}", String::from_utf8_lossy(&self.body)))
     }
 
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
     /// The JSON of an answer with that status.
     pub(crate) fn expect(&self, status: StatusCode) -> Value {
         assert_eq!(

@@ -1,7 +1,7 @@
 //! Which part a host takes in a flow.
 
 use crate::catalogue::Catalogue;
-use crate::party::{PartyId, Place};
+use crate::party::PartyId;
 use crate::render::{Options, RenderError};
 use crate::select::Selected;
 
@@ -23,14 +23,14 @@ pub(crate) fn ways(selected: &Selected<'_>, role: Option<&PartyId>) -> Vec<Way> 
     };
     let catalogue = selected.catalogue;
     let mut ways = Vec::new();
-    if plays(catalogue, role, &selected.flow.to) {
+    if catalogue.plays(role, &selected.flow.to) {
         ways.push(Way::In);
     }
     if selected
         .flow
         .from
         .iter()
-        .any(|party| plays(catalogue, role, party))
+        .any(|party| catalogue.plays(role, party))
     {
         ways.push(Way::Out);
     }
@@ -53,14 +53,4 @@ pub(super) fn check_role(catalogue: &Catalogue, options: &Options) -> Result<(),
         role: role.clone(),
         known: known.join(", "),
     })
-}
-
-/// Whether a host in that role takes the part of that party.
-fn plays(catalogue: &Catalogue, role: &PartyId, party: &PartyId) -> bool {
-    let anyone = || {
-        catalogue.party(party).is_some_and(|party| {
-            party.place == Place::Anywhere && party.variable.is_none() && !party.product
-        })
-    };
-    role == party || anyone()
 }

@@ -11,7 +11,7 @@ use crate::console::view::detections::SearchPage;
 use crate::console::visit::Visit;
 use crate::detections::{self, DetectionFilter};
 use crate::devices::{self, DeviceFilter};
-use crate::network;
+use crate::network::{self, FlowFilter};
 use crate::site::Site;
 
 /// Rows of each kind.
@@ -51,7 +51,7 @@ pub(in crate::console) async fn show(State(site): State<Arc<Site>>, visit: Visit
     };
     let detections = detections::list(&site, &by, &filter).await?;
     let wanted = query.to_lowercase();
-    let mut flows = network::flows(&site, &by);
+    let mut flows = network::flows(&site, &by, &FlowFilter::default())?;
     flows.retain(|flow| flow.id.contains(&wanted) || flow.port.to_string() == wanted);
     let found = devices.total + detections.total + u64::try_from(flows.len()).unwrap_or(0);
     let form = if found == 1 {
