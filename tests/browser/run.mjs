@@ -258,6 +258,33 @@ async function main() {
     await actor.waitForURL(/search=no-rule-has-this-name/);
     await actor.waitForSelector("#list .empty");
   });
+  await check("flows are narrowed to a role, copied, and had as a file", async () => {
+    await desk.grantPermissions(["clipboard-read", "clipboard-write"], { origin: base });
+    await actor.goto(`${base}/network`);
+    const rows = actor.locator("#flow-rows tr");
+    const all = await rows.count();
+    await actor.selectOption("select[name=role]", "agent");
+    await actor.waitForURL(/role=agent/);
+    await until("fewer flows", async () => await rows.count() < all);
+    await actor.click("#flow-rows tr:has-text('agent-channel') .copy");
+    const copied = await until("the clipboard", () => actor.evaluate(() => navigator.clipboard.readText()));
+    expect(/^\S+ tcp \d+\n$/.test(copied), `copied: ${JSON.stringify(copied)}`);
+    await actor.click("#hosts-menu > summary");
+    await actor.fill("#host-agents", "198.51.100.0/24");
+    await actor.click("#hosts-menu button.main");
+    await actor.waitForURL(/agents=198\.51\.100\.0/);
+    await actor.click(".shelves a[href*='/network/renderings/nftables?']");
+    const text = await actor.innerText("#rendered");
+    expect(text.includes("198.51.100.0/24") && !text.includes("console"), "the rules are not those of the filter");
+    const [file] = await Promise.all([actor.waitForEvent("download"), actor.click("#list a.button.main")]);
+    expect(file.suggestedFilename() === "garrison-agent-nftables.nft", file.suggestedFilename());
+    expect(fs.readFileSync(await file.path(), "utf8") === await actor.locator("#rendered").evaluate((pre) => pre.textContent), "the file is another than the one shown");
+  });
+  await check("hosts that are none are told, and the flows stay", async () => {
+    await actor.goto(`${base}/network?agents=not%20a%20host`);
+    await actor.waitForSelector("[role=alert]");
+    expect(await actor.locator("#flow-rows tr").count() > 0, "the flows are gone");
+  });
   await check("pages are read and forms are sent without script", async () => {
     const plain = await context({ javaScriptEnabled: false }, troubles);
     const page = await plain.newPage();
@@ -270,7 +297,7 @@ async function main() {
 
   // ── every page, at two widths, in both themes ─────────────────────────────
   const policy = await (async () => { await actor.goto(`${base}/policies`); return actor.locator("#rows .first a").first().getAttribute("href"); })();
-  const pages = { overview: "/", detections: "/detections", quarantine: "/quarantine", devices: "/devices", device, groups: "/groups", enrolment: "/enrolment", policies: "/policies", policy, definitions: "/definitions", network: "/network", audit: "/audit", users: "/users", "api-tokens": "/api-tokens", search: "/search?q=garrison", revoke: `${device}/revoke`, "not-found": "/nowhere" };
+  const pages = { overview: "/", detections: "/detections", quarantine: "/quarantine", devices: "/devices", device, groups: "/groups", enrolment: "/enrolment", policies: "/policies", policy, definitions: "/definitions", network: "/network", "network-none": "/network?role=resolver&perimeter=true", flow: "/network/flows/agent-channel?agents=198.51.100.0%2F24", rendering: "/network/renderings/nftables?agents=198.51.100.0%2F24", audit: "/audit", users: "/users", "api-tokens": "/api-tokens", search: "/search?q=garrison", revoke: `${device}/revoke`, "not-found": "/nowhere" };
   if (detection) pages.detection = detection;
   fs.mkdirSync(shots, { recursive: true });
   const state = await desk.storageState();

@@ -41,6 +41,8 @@ pub struct ResolvedEndpoint {
     /// Which of the flow's endpoints it comes from, counted from 0.
     pub row: usize,
     pub host: Host,
+    /// Where the source does not name the host: the variable with which the site does.
+    pub set_by: Option<String>,
     pub transport: Transport,
     pub ports: Vec<PortRange>,
     pub protocol: Option<String>,
@@ -78,6 +80,8 @@ pub enum Reason {
     DirectionUnknown,
     #[error("the source does not name the host")]
     HostUnknown,
+    #[error("the source does not name the host; a site that knows it adds --set {0}=HOST")]
+    HostToBeSet(String),
     #[error("the source does not name the transport")]
     TransportUnknown,
     #[error("the source does not name the port")]
@@ -199,7 +203,10 @@ impl ResolvedEndpoint {
     pub fn gap(&self) -> Option<Reason> {
         match &self.host {
             Host::Unset(variable) => return Some(Reason::Unset(variable.clone())),
-            Host::Unknown => return Some(Reason::HostUnknown),
+            Host::Unknown => {
+                let variable = self.set_by.clone();
+                return Some(variable.map_or(Reason::HostUnknown, Reason::HostToBeSet));
+            }
             Host::Exact(_)
             | Host::OneLabel(_)
             | Host::AnyDepth(_)

@@ -13,8 +13,8 @@ use crate::file;
 /// A catalogue: built in, or from a file.
 #[derive(Debug, Args)]
 pub struct CatalogueArgument {
-    /// Catalogue: garrison, symantec-endpoint-protection, symantec-web-security-service,
-    /// sangfor-endpoint-secure, or a file
+    /// Catalogue: garrison, symantec-endpoint-protection (or sep), symantec-web-security-service
+    /// (or wss), sangfor-endpoint-secure (or sangfor), or a file
     #[arg(long, value_name = "ID|FILE", default_value = built_in::GARRISON)]
     catalog: String,
 }
@@ -44,8 +44,17 @@ impl std::ops::Deref for Loaded {
     }
 }
 
-/// The catalogue of that id, or in that file.
+/// Short names of catalogues that are built in.
+const SHORT: [(&str, &str); 3] = [
+    ("sep", built_in::SEP),
+    ("wss", built_in::WSS),
+    ("sangfor", built_in::SANGFOR),
+];
+
+/// The catalogue of that id or short name, or in that file.
 pub(crate) fn load(name: &str) -> anyhow::Result<Loaded> {
+    let short = SHORT.iter().find(|(short, _)| *short == name);
+    let name = short.map_or(name, |(_, id)| id);
     if let Some(catalogue) = Catalogue::built_in(name) {
         return Ok(Loaded::BuiltIn(catalogue));
     }

@@ -7,7 +7,7 @@ use flows::{Endpoint, FlowList, FlowRow, MatchKind, PartyId};
 use crate::arguments::{CatalogueArgument, SiteArguments};
 use crate::outcome::Answer;
 use crate::output::Output;
-use crate::table::Table;
+use crate::table::{Table, plain};
 
 /// What `list` takes.
 #[derive(Debug, Args)]
@@ -51,12 +51,42 @@ fn text(list: &FlowList, language: &str) -> String {
             row.flow.purpose.in_language(language).to_owned(),
         ]);
     }
-    let mut text = table.to_string();
+    let mut text = if table.fits() {
+        table.to_string()
+    } else {
+        narrow(list, language)
+    };
     if !list.left_out.is_empty() {
         text.push_str("\nLeft out:\n");
         for left_out in &list.left_out {
             text.push_str(&format!("  {}: {}\n", left_out.id, left_out.reason));
         }
+    }
+    text
+}
+
+/// The same for a terminal that is too narrow for a line a flow: names stay whole.
+fn narrow(list: &FlowList, language: &str) -> String {
+    let mut text = String::new();
+    for row in &list.flows {
+        let from: Vec<&str> = row.flow.from.iter().map(PartyId::as_str).collect();
+        let lines = [
+            format!(
+                "{}  {} → {}, {}",
+                row.flow.id,
+                from.join(", "),
+                row.flow.to,
+                need(&row.flow.need)
+            ),
+            destinations(row),
+            row.flow.purpose.in_language(language).to_owned(),
+        ];
+        let lines = plain(lines.join("\n"));
+        text.push_str(&lines.replace('\n', "\n    "));
+        text.push_str("\n\n");
+    }
+    if text.is_empty() {
+        text.push_str("(none)\n");
     }
     text
 }

@@ -71,12 +71,21 @@ pub(crate) fn run(arguments: &MatchArguments) -> anyhow::Result<Answer> {
         transport: arguments.transport,
     };
     let mut answers = Answers::new(&query);
+    let mut selections = Vec::new();
     for catalogue in &catalogues {
         let site = arguments.site.site_of_one_of_several(catalogue)?;
-        let selection = flows::select(catalogue, &site)?;
-        for found in matches(&selection, &query) {
-            answers.add(catalogue.id.as_str(), &found, &site.language);
-        }
+        selections.push((flows::select(catalogue, &site)?, site.language));
+    }
+    let mut found: Vec<_> = selections
+        .iter()
+        .flat_map(|(selection, language)| {
+            let found = matches(selection, &query).into_iter();
+            found.map(move |one| (&selection.catalogue.id, one, language))
+        })
+        .collect();
+    found.sort_by_key(|(_, one, _)| one.fits);
+    for (catalogue, one, language) in &found {
+        answers.add(catalogue.as_str(), one, language);
     }
     if arguments.json {
         arguments.output.json(&answers.json)?;
@@ -90,12 +99,18 @@ pub(crate) fn run(arguments: &MatchArguments) -> anyhow::Result<Answer> {
     })
 }
 
+const HEADINGS: [&str; 6] = ["CATALOGUE", "FLOW", "FROM", "WHERE", "REASON", "PURPOSE"];
+
 /// What was found, in both forms.
 struct Answers<'q> {
     query: &'q Query,
     wanted: bool,
-    found: bool,
+    /// How many want the host otherwise.
+    otherwise: usize,
+    /// Those that want it, or might.
     table: Table,
+    /// The others.
+    others: Table,
     json: Vec<serde_json::Value>,
 }
 
@@ -104,18 +119,20 @@ impl<'q> Answers<'q> {
         Self {
             query,
             wanted: false,
-            found: false,
-            table: Table::new(&["CATALOGUE", "FLOW", "FROM", "WHERE", "REASON", "PURPOSE"]),
+            otherwise: 0,
+            table: Table::new(&HEADINGS),
+            others: Table::new(&HEADINGS),
             json: Vec::new(),
         }
     }
 
     fn add(&mut self, catalogue: &str, found: &Match<'_, '_>, language: &str) {
-        self.found = true;
-        self.wanted |= match found.fits {
+        let is_wanted = match found.fits {
             Fits::Yes | Fits::Perhaps => true,
             Fits::No => false,
         };
+        self.wanted |= is_wanted;
+        self.otherwise += usize::from(!is_wanted);
         let ports: Vec<String> = found
             .endpoint
             .ports
@@ -146,7 +163,12 @@ impl<'q> Answers<'q> {
             Some(why) => format!("{reason}; no rule: {why}"),
             None => reason,
         };
-        self.table.row([
+        let table = if is_wanted {
+            &mut self.table
+        } else {
+            &mut self.others
+        };
+        table.row([
             catalogue.to_owned(),
             found.flow.id.to_string(),
             from.join(", "),
@@ -159,13 +181,17 @@ impl<'q> Answers<'q> {
     fn text(&self) -> String {
         let port = self.query.port.map(|port| format!(" port {port}"));
         let what = format!("{}{}", self.query.host, port.unwrap_or_default());
-        match (self.found, self.wanted) {
-            (false, _) => format!("No flow wants {what}.\n"),
-            (true, false) => format!(
+        match (self.wanted, self.otherwise) {
+            (false, 0) => format!("No flow wants {what}.\n"),
+            (false, _) => format!(
                 "No flow wants {what}, but the host is known:\n\n{}",
+                self.others
+            ),
+            (true, 0) => self.table.to_string(),
+            (true, otherwise) => format!(
+                "{}\n{otherwise} more want the host on other ports; leave the port away to see them.\n",
                 self.table
             ),
-            (true, true) => self.table.to_string(),
         }
     }
 }

@@ -1,11 +1,12 @@
-//! `show`: all that is known about one flow.
+//! `show`: all that is known about one flow, or about the catalogue itself.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use anyhow::Context as _;
 use clap::Args;
 use flows::flow::Need;
-use flows::{Catalogue, FlowRow, Text};
+use flows::{Catalogue, Flow, FlowRow, Site, Text, VariableKind, built_in};
 
 use crate::arguments::{CatalogueArgument, SiteArguments};
 use crate::list::{destination, need};
@@ -16,9 +17,9 @@ use crate::table::plain;
 /// What `show` takes.
 #[derive(Debug, Args)]
 pub struct ShowArguments {
-    /// The flow's name, or an earlier one
+    /// The flow's name, or an earlier one; without it, the catalogue's sources, variables, features
     #[arg(value_name = "FLOW")]
-    flow: String,
+    flow: Option<String>,
     #[command(flatten)]
     catalogue: CatalogueArgument,
     /// Print JSON, in the shape of "list --json" with this flow alone
@@ -33,19 +34,12 @@ pub struct ShowArguments {
 pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<Answer> {
     let catalogue = arguments.catalogue.load()?;
     let site = arguments.site.site_of(&catalogue)?;
-    let flow = catalogue.flow_or_alias(&arguments.flow).with_context(|| {
-        let ids: Vec<&str> = catalogue
-            .flows
-            .iter()
-            .map(|flow| flow.id.as_str())
-            .collect();
-        format!(
-            "catalogue {} has no flow {:?}; {}",
-            catalogue.id,
-            arguments.flow,
-            flows::advice(&arguments.flow, ids)
-        )
-    })?;
+    let Some(name) = &arguments.flow else {
+        return about(arguments, &catalogue, &site);
+    };
+    let flow = catalogue
+        .flow_or_alias(name)
+        .with_context(|| unknown(&catalogue, name))?;
     let mut selection = flows::select(&catalogue, &site)?;
     selection
         .flows
@@ -70,6 +64,37 @@ pub(crate) fn run(arguments: &ShowArguments) -> anyhow::Result<Answer> {
     for row in &list.flows {
         page.flow(&catalogue, row);
     }
+    arguments.output.write(page.text)?;
+    Ok(Answer::Done)
+}
+
+/// Where a name leads that the catalogue doesn't have.
+fn unknown(catalogue: &Catalogue, name: &str) -> String {
+    let mut others = built_in::ids().filter_map(Catalogue::built_in);
+    let advice = match others.find(|other| other.flow_or_alias(name).is_some()) {
+        Some(other) => format!("{0} has it: add --catalog {0}", other.id),
+        None => {
+            let ids: Vec<&str> = catalogue
+                .flows
+                .iter()
+                .map(|flow| flow.id.as_str())
+                .collect();
+            flows::advice(name, ids)
+        }
+    };
+    format!("catalogue {} has no flow {name:?}; {advice}", catalogue.id)
+}
+
+/// The catalogue itself: what may be said of a site.
+fn about(arguments: &ShowArguments, catalogue: &Catalogue, site: &Site) -> anyhow::Result<Answer> {
+    if arguments.json {
+        let selection = flows::select(catalogue, site)?;
+        let value = flows::render::json::value(&selection)?;
+        arguments.output.json(&value)?;
+        return Ok(Answer::Done);
+    }
+    let mut page = Page::new(&site.language);
+    page.catalogue(catalogue);
     arguments.output.write(page.text)?;
     Ok(Answer::Done)
 }
@@ -100,6 +125,56 @@ impl<'l> Page<'l> {
 
     fn words<'t>(&self, text: &'t Text) -> &'t str {
         text.in_language(self.language)
+    }
+
+    fn catalogue(&mut self, catalogue: &Catalogue) {
+        self.line(&format!(
+            "{} {} ({}, version {})",
+            catalogue.vendor, catalogue.product, catalogue.id, catalogue.version
+        ));
+        self.entry("flows", &catalogue.flows.len().to_string());
+        if !catalogue.product_versions.is_all() {
+            self.entry("versions", &catalogue.product_versions.to_string());
+        }
+        let every = |words: fn(&Flow) -> &Vec<String>| {
+            let flows = catalogue.flows.iter();
+            let all: BTreeSet<&str> = flows.flat_map(words).map(String::as_str).collect();
+            all.into_iter().collect::<Vec<_>>().join(", ")
+        };
+        self.entry("deployments", &every(|flow| &flow.deployments));
+        self.entry("regions", &every(|flow| &flow.regions));
+        for source in &catalogue.sources {
+            let date = source.date.as_ref().map_or("undated", |date| date.as_str());
+            self.entry("source", &format!("{} ({date})", source.title));
+        }
+        for party in &catalogue.parties {
+            let name = self.words(&party.name);
+            self.entry("role", &format!("{}: {name}", party.id));
+        }
+        for feature in &catalogue.features {
+            let off = if feature.default_on {
+                ""
+            } else {
+                " (off unless --feature says it)"
+            };
+            let name = self.words(&feature.name);
+            self.entry("feature", &format!("{}: {name}{off}", feature.id));
+        }
+        for variable in &catalogue.variables {
+            let kind = match variable.kind {
+                VariableKind::Hosts => "HOSTS",
+                VariableKind::Port => "PORT",
+            };
+            let words = self.words(&variable.description);
+            let default = variable.default.join(",");
+            let default = if default.is_empty() {
+                default
+            } else {
+                format!(" [default: {default}]")
+            };
+            let line = format!("--set {}={kind}: {words}{default}", variable.name);
+            self.entry("variable", &line);
+        }
     }
 
     fn flow(&mut self, catalogue: &Catalogue, row: &FlowRow) {

@@ -25,6 +25,18 @@ impl Table {
         Self { inner, empty: true }
     }
 
+    /// Whether each row has its line; where no terminal is looked at, it always has.
+    pub fn fits(&self) -> bool {
+        let Some(width) = self.inner.width() else {
+            return true;
+        };
+        let mut natural = self.inner.clone();
+        natural.set_content_arrangement(ContentArrangement::Disabled);
+        natural
+            .lines()
+            .all(|line| line.trim_end().chars().count() <= usize::from(width))
+    }
+
     /// Adds a row.
     pub fn row<I: IntoIterator<Item = String>>(&mut self, cells: I) {
         self.empty = false;

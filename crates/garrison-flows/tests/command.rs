@@ -108,6 +108,55 @@ fn every_built_in_catalogue_is_listed_in_text_and_json() {
 }
 
 #[test]
+fn a_catalogue_tells_what_may_be_said_of_a_site() {
+    for id in flows::built_in::ids() {
+        let catalogue = flows::Catalogue::built_in(id).unwrap();
+        let page = done(&["show", "--catalog", id]);
+        for variable in &catalogue.variables {
+            assert!(page.contains(&format!("--set {}=", variable.name)), "{id}");
+        }
+        for feature in &catalogue.features {
+            assert!(page.contains(&format!("{}:", feature.id)), "{id}");
+        }
+    }
+}
+
+#[test]
+fn a_short_name_is_the_catalogues_own() {
+    for (short, id) in [
+        ("sep", "symantec-endpoint-protection"),
+        ("wss", "symantec-web-security-service"),
+        ("sangfor", "sangfor-endpoint-secure"),
+    ] {
+        let list = json(&["list", "--json", "--catalog", short]);
+        assert_eq!(list["catalog"], id);
+    }
+}
+
+#[test]
+fn a_flow_of_another_catalogue_is_found_there() {
+    let output = run(&["show", "client-reputation"]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        error.contains("add --catalog symantec-endpoint-protection"),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_wants_the_port_comes_first_and_the_rest_is_counted() {
+    let text = done(&["match", "192.0.2.10", "8014", "--set", "manager=192.0.2.10"]);
+    assert!(
+        text.contains("client-http") && !text.contains("client-https"),
+        "{text}"
+    );
+    assert!(text.contains("more want the host on other ports"), "{text}");
+    let text = done(&["match", "192.0.2.10", "--set", "manager=192.0.2.10"]);
+    assert!(text.contains("client-https"), "{text}");
+}
+
+#[test]
 fn a_site_file_says_what_the_command_line_could_and_serves_several_catalogues() {
     let folder = tempfile::tempdir().unwrap();
     let catalogue = write(folder.path(), "acme.toml", CATALOGUE);

@@ -32,6 +32,7 @@ pub(super) fn each<'s>(
                         None => express(Crossing { selected, endpoint }),
                     }
                 }
+                (Err(reason @ Reason::DirectionUnknown), None) => held_back(reason),
                 (Err(reason), None) => held_back(endpoint.gap().as_ref().unwrap_or(reason)),
             };
             report.push(Expressed {
@@ -56,6 +57,7 @@ fn held_back(reason: &Reason) -> How {
         | Reason::NotYet(_)
         | Reason::DirectionUnknown
         | Reason::HostUnknown
+        | Reason::HostToBeSet(_)
         | Reason::TransportUnknown
         | Reason::PortUnknown
         | Reason::Unset(_) => How::NotAtAll(words),

@@ -119,6 +119,7 @@ pub(crate) fn any_endpoint() -> impl Strategy<Value = ResolvedEndpoint> {
         |(host, transport, ports, from, protocol)| ResolvedEndpoint {
             row: 0,
             host,
+            set_by: None,
             transport,
             ports: if transport.has_ports() {
                 ports

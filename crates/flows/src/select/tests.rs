@@ -348,7 +348,9 @@ fn a_site_fills_in_the_host_that_a_source_lost() {
             .unwrap();
         flow.perimeter().map(|perimeter| perimeter.passing.len())
     };
-    assert_eq!(forwarding(&Site::default()), Err(Reason::HostUnknown));
+    let missing = forwarding(&Site::default()).unwrap_err();
+    assert_eq!(missing, Reason::HostToBeSet("wss-forwarding".to_owned()));
+    assert!(missing.to_string().contains("--set wss-forwarding=HOST"));
     let filled = site(|site| site.set("wss-forwarding=192.0.2.0/24").unwrap());
     assert_eq!(forwarding(&filled), Ok(1));
 }

@@ -75,6 +75,7 @@ impl<'c> Values<'c> {
             resolved.extend(hosts.into_iter().map(|host| ResolvedEndpoint {
                 row,
                 host,
+                set_by: endpoint.set_by.clone(),
                 transport: endpoint.transport,
                 ports: self.ports(flow, endpoint, site.profile),
                 protocol: endpoint.protocol.clone(),

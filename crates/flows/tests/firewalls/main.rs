@@ -1,15 +1,19 @@
-//! Renderings loaded into the programs that they are for.
+//! Renderings loaded into the programs that they are for, and lists of others read by the programs
+//! that they are from.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     reason = "a test may stop at a broken expectation"
 )]
 
+mod aerleon;
 mod dnsmasq;
 mod iptables;
 mod namespace;
 mod needs;
 mod nftables;
+mod powershell;
+mod reader;
 mod terraform;
 
 use flows::{Catalogue, Format, Options, Selection, Site, render, select};

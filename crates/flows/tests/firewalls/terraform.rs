@@ -1,13 +1,11 @@
 //! The Terraform rendering, as python-hcl2 reads it.
 
 use std::collections::BTreeSet;
-use std::io::Write;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use flows::{Format, Host, Options, Site};
 use serde_json::Value;
 
+use crate::reader::{python, read};
 use crate::{sample, selection, site, text};
 
 /// Prints what the parser made of its input as JSON; some versions keep the quotes of strings.
@@ -23,46 +21,6 @@ def plain(value):
     return value
 json.dump(plain(hcl2.load(sys.stdin)), sys.stdout)
 "#;
-
-/// The Python of the test tools (tests/requirements.txt), where it has the parser.
-fn python() -> Option<PathBuf> {
-    let own = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../target/test-python/bin/python"
-    );
-    let python = std::env::var_os("GARRISON_TEST_PYTHON").map_or_else(|| own.into(), PathBuf::from);
-    let status = Command::new(&python)
-        .args(["-c", "import hcl2"])
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    status
-        .is_ok_and(|status| status.success())
-        .then_some(python)
-}
-
-fn read(python: &PathBuf, terraform: &str) -> Value {
-    let mut child = Command::new(python)
-        .args(["-c", READ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = terraform.to_owned();
-    // The parser reads everything before it prints.
-    let writer = std::thread::spawn(move || stdin.write_all(input.as_bytes()));
-    let output = child.wait_with_output().unwrap();
-    let _ = writer.join().unwrap();
-    assert!(
-        output.status.success(),
-        "{}\n{terraform}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    serde_json::from_slice(&output.stdout).unwrap()
-}
 
 /// Every string under a key, at any depth.
 fn strings(value: &Value, key: &str, found: &mut BTreeSet<String>) {
@@ -84,7 +42,7 @@ fn strings(value: &Value, key: &str, found: &mut BTreeSet<String>) {
 
 #[test]
 fn a_parser_of_hcl_finds_every_name_and_rule() {
-    let Some(python) = python() else {
+    let Some(python) = python("hcl2") else {
         return skip::skip(
             "a_parser_of_hcl_finds_every_name_and_rule",
             "python-hcl2 is not there; scripts/python-tools installs it",
@@ -103,7 +61,7 @@ fn a_parser_of_hcl_finds_every_name_and_rule() {
         };
         let selection = selection(catalogue, &site);
         let terraform = text(&selection, Format::Terraform, &Options::default());
-        let value = read(&python, &terraform);
+        let value = read(&python, READ, &terraform);
         let resources = value
             .get("resource")
             .and_then(Value::as_array)

@@ -152,7 +152,9 @@ pub(super) fn selection(
 /// A reason in the words of someone who fills in a form or a query.
 pub(super) fn in_words(reason: &Reason) -> String {
     match reason {
-        Reason::Unset(variable) => format!("it is not said where {variable} is"),
+        Reason::Unset(variable) | Reason::HostToBeSet(variable) => {
+            format!("it is not said where {variable} is")
+        }
         Reason::Version { .. }
         | Reason::Region { .. }
         | Reason::Deployment { .. }

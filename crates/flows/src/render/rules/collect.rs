@@ -42,6 +42,7 @@ impl Collected<'_> {
                 for (number, endpoint) in selected.endpoints.iter().enumerate() {
                     let own = match &reason {
                         Reason::HostUnknown
+                        | Reason::HostToBeSet(_)
                         | Reason::TransportUnknown
                         | Reason::PortUnknown
                         | Reason::Unset(_) => endpoint.gap(),
@@ -146,6 +147,7 @@ fn how_of(reason: &Reason) -> How {
         | Reason::NotYet(_)
         | Reason::DirectionUnknown
         | Reason::HostUnknown
+        | Reason::HostToBeSet(_)
         | Reason::TransportUnknown
         | Reason::PortUnknown
         | Reason::Unset(_) => How::NotAtAll(words),
