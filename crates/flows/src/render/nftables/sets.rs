@@ -88,9 +88,9 @@ impl Sets {
             .find(|set| !names.is_empty() && set.hosts.iter().eq(names.iter().copied()))
     }
 
-    /// Lines for dnsmasq's configuration. Of all lines that cover a name it obeys the one with the
-    /// longest domain alone, and the last of several with the same; so each domain stands in one
-    /// line, with the sets of the wildcards that it is below.
+    /// Lines for dnsmasq's configuration. Of all lines that cover a name it obeys one alone, with
+    /// the longest domain; so each domain stands in one line, with the sets of the wildcards that
+    /// it is below.
     pub(super) fn dnsmasq(&self, table: &str) -> Vec<String> {
         let hosts = self.sets.iter().flat_map(|set| &set.hosts);
         let domains: BTreeSet<String> = hosts.map(Host::value).collect();
