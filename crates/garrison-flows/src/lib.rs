@@ -1,8 +1,8 @@
 //! The flow catalogue's command line: what `garrison-flows` and `garrison flows` can be asked.
 //!
 //! It parses words, reads the files that they name (each within a limit), asks `flows`, and
-//! prints. It needs no server, no root and no configuration, opens no socket, and decides
-//! nothing about flows itself.
+//! prints. It needs no server, no root and no configuration, opens no socket itself, and decides
+//! nothing about flows; [`doctor`] wires the doctor to it.
 //!
 //! Start reading at [`FlowsCommand`] (what can be typed), then [`arguments`] (which catalogue,
 //! which site).
@@ -11,6 +11,7 @@ pub mod arguments;
 mod audit;
 mod coverage;
 mod difference;
+pub mod doctor;
 mod file;
 mod import;
 mod list;
@@ -29,6 +30,7 @@ use clap::Subcommand;
 use crate::audit::AuditArguments;
 use crate::coverage::CoverageArguments;
 use crate::difference::DiffArguments;
+use crate::doctor::{DoctorArguments, Identity};
 use crate::import::ImportCommand;
 use crate::list::ListArguments;
 use crate::matching::MatchArguments;
@@ -63,8 +65,18 @@ pub enum FlowsCommand {
     Audit(AuditArguments),
     /// Say which rows of the vendors Garrison has an answer to, and how far
     Coverage(CoverageArguments),
+    /// Check which flows work from here: what is broken, why, and the line that mends it
+    Doctor(Box<DoctorArguments>),
     /// Print a JSON Schema
     Schema(SchemaArguments),
+}
+
+/// The process in which a PAC file is run: when the program was started as one, what it returns.
+/// Every program with the doctor asks this before anything else.
+#[must_use]
+pub fn pac_worker() -> Option<ExitCode> {
+    let first = std::env::args_os().nth(1)?;
+    (first == ::doctor::script::WORKER).then(::doctor::script::work)
 }
 
 /// Runs a command. What fails is told on standard error, after the program's name.
@@ -79,6 +91,9 @@ pub fn run(program: &str, command: &FlowsCommand) -> ExitCode {
         FlowsCommand::Import { command } => import::run(command),
         FlowsCommand::Audit(arguments) => audit::run(arguments),
         FlowsCommand::Coverage(arguments) => coverage::run(arguments),
+        FlowsCommand::Doctor(arguments) => {
+            return doctor::run(program, arguments, &Identity::default());
+        }
         FlowsCommand::Schema(arguments) => schema::run(arguments),
     };
     outcome::code(program, outcome)

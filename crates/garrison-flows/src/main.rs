@@ -22,6 +22,9 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
+    if let Some(code) = garrison_flows::pac_worker() {
+        return code;
+    }
     garrison_flows::run("garrison-flows", &Cli::parse().command)
 }
 

@@ -22,12 +22,15 @@ pub(crate) enum Of {
     Catalog,
     /// What "list --json" and "render json" print
     List,
+    /// What "doctor --json" prints
+    Doctor,
 }
 
 pub(crate) fn run(arguments: &SchemaArguments) -> anyhow::Result<Answer> {
     let text = match arguments.of {
         Of::Catalog => flows::schema::CATALOGUE,
         Of::List => flows::schema::LIST,
+        Of::Doctor => doctor::output::SCHEMA,
     };
     arguments.output.write(text)?;
     Ok(Answer::Done)

@@ -3,6 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// Makes aws-lc-rs the process's crypto provider. Calling it again does nothing.
@@ -18,6 +20,16 @@ pub fn install_crypto() {
 pub(crate) fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())))
+}
+
+/// The certificates (DER) of a PEM file; what else it holds is passed over.
+///
+/// # Errors
+/// When a certificate in it is malformed.
+pub fn certificates_of_pem(pem: &[u8]) -> Result<Vec<Vec<u8>>, rustls::pki_types::pem::Error> {
+    CertificateDer::pem_slice_iter(pem)
+        .map(|one| one.map(|der| der.to_vec()))
+        .collect()
 }
 
 /// SHA-256 of the SubjectPublicKeyInfo of a DER certificate; `None` when it is no certificate.

@@ -25,7 +25,7 @@ pub mod tls;
 
 pub use body::{RequestBody, ResponseBody, read_limited};
 pub use client::HttpClient;
-pub use crypto::{install_crypto, spki_sha256};
+pub use crypto::{certificates_of_pem, install_crypto, spki_sha256};
 pub use dial::{
     Connection, DialError, Dialer, HttpError, Outcome, Protocol, Proxy, ProxyCredentials,
     ProxyEnvironment, ProxyError, ProxyParseError, ProxySeen, ProxySetting, ResolveError,

@@ -37,6 +37,7 @@ const HOUSE: &[(&str, Floor)] = &[
     ("net", Floor::Hands),
     ("store", Floor::Hands),
     ("sandbox", Floor::Hands),
+    ("doctor", Floor::Hands),
     ("agent", Floor::Roles),
     ("manager", Floor::Roles),
     ("cloud", Floor::Roles),

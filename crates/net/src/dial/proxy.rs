@@ -75,6 +75,15 @@ pub(super) enum Route<'a> {
 }
 
 impl ProxySetting {
+    /// The proxy through which a destination is dialed; `None` where it is dialed directly.
+    #[must_use]
+    pub fn proxy_for(&self, endpoint: &Endpoint) -> Option<&Proxy> {
+        match self.route(endpoint) {
+            Route::Direct(_) => None,
+            Route::Through(proxy) => Some(proxy),
+        }
+    }
+
     pub(super) fn route(&self, endpoint: &Endpoint) -> Route<'_> {
         match self {
             Self::Direct => Route::Direct("no proxy is configured"),
@@ -160,6 +169,12 @@ impl ProxyEnvironment {
             .filter_map(Exemption::parse)
             .collect();
         Ok(Self { proxy, exempt })
+    }
+
+    /// Whether it names a proxy at all.
+    #[must_use]
+    pub const fn names_proxy(&self) -> bool {
+        self.proxy.is_some()
     }
 
     fn route(&self, endpoint: &Endpoint) -> Route<'_> {

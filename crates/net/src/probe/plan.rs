@@ -25,6 +25,8 @@ pub struct ProbePlan {
     /// Sent with the HTTP request; none without.
     pub user_agent: Option<String>,
     pub revocation: RevocationCheck,
+    /// Bytes of the answer's body that the report keeps; [`super::MAX_BODY`] unless set.
+    pub keep_body: usize,
     pub timeouts: Timeouts,
 }
 
@@ -94,6 +96,7 @@ impl ProbePlan {
             path: None,
             user_agent: None,
             revocation: RevocationCheck::Skip,
+            keep_body: super::MAX_BODY,
             timeouts: Self::time_limits(),
         }
     }

@@ -86,7 +86,7 @@ pub struct HttpSeen {
     pub status: u16,
     /// With names in lower case; at most [`super::MAX_HEADERS`] of them.
     pub headers: Vec<(String, String)>,
-    /// At most [`super::MAX_BODY`] bytes.
+    /// At most [`super::ProbePlan::keep_body`] bytes.
     pub head_of_body: Vec<u8>,
     pub body: BodyEnd,
     /// `None` where no upgrade was asked for.

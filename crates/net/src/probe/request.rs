@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use super::plan::{ProbePlan, ProbeRequest};
 use super::recorded::{Record, Recorded, tls_behind};
 use super::report::{BodyEnd, HttpSeen, UpgradeSeen};
-use super::{MAX_BODY, MAX_HEADERS, MAX_READ};
+use super::{MAX_HEADERS, MAX_READ};
 use crate::dial::{HttpError, within};
 
 /// Characters of a header that a report keeps.
@@ -116,7 +116,9 @@ impl Conversation {
             Sender::Http2(sender) => within(limit, sender.send_request(request)).await,
         };
         match response {
-            Some(Ok(response)) => Ok(read(response, expected.as_deref(), limit).await),
+            Some(Ok(response)) => {
+                Ok(read(response, expected.as_deref(), plan.keep_body, limit).await)
+            }
             Some(Err(error)) => Err(explain(&self.record, error)),
             None => Err(HttpError::TimedOut {
                 waiting_for: "the head of the response",
@@ -229,7 +231,12 @@ fn websocket_key() -> (String, String) {
     (key, STANDARD.encode(digest))
 }
 
-async fn read(response: Response<Incoming>, expected: Option<&str>, limit: Duration) -> HttpSeen {
+async fn read(
+    response: Response<Incoming>,
+    expected: Option<&str>,
+    keep: usize,
+    limit: Duration,
+) -> HttpSeen {
     let (parts, mut body) = response.into_parts();
     let upgrade = expected.map(|expected| upgrade(parts.status, &parts.headers, expected));
     let mut seen = HttpSeen {
@@ -256,10 +263,10 @@ async fn read(response: Response<Incoming>, expected: Option<&str>, limit: Durat
             let Ok(data) = frame.into_data() else {
                 continue;
             };
-            let room = MAX_BODY.saturating_sub(seen.head_of_body.len());
+            let room = keep.saturating_sub(seen.head_of_body.len());
             seen.head_of_body.extend(data.iter().take(room));
             total = total.saturating_add(data.len());
-            if total > MAX_READ && !body.is_end_stream() {
+            if total > MAX_READ.max(keep) && !body.is_end_stream() {
                 return BodyEnd::Longer;
             }
         }

@@ -1,0 +1,107 @@
+//! Probing, side by side and within limits.
+
+use std::time::Duration;
+
+use net::CancellationToken;
+use net::probe::{ProbePlan, ProbeReport, Prober};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// How much a run may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RunLimits {
+    /// Probes at the same time.
+    pub parallel: usize,
+    /// For one probe.
+    pub each: Duration,
+    /// For all of them.
+    pub whole: Duration,
+}
+
+impl Default for RunLimits {
+    fn default() -> Self {
+        Self {
+            parallel: 128,
+            each: Duration::from_secs(20),
+            whole: Duration::from_secs(60),
+        }
+    }
+}
+
+/// What became of a probe.
+#[derive(Debug)]
+pub enum Observed {
+    Seen(Box<ProbeReport>),
+    /// It took longer than one may.
+    TooLong(Duration),
+    /// The run ended before it did.
+    Stopped,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    pub done: usize,
+    pub all: usize,
+    /// Of those that are done: where a stage failed.
+    pub failed: usize,
+}
+
+/// Makes the probes and gives what became of each, in their order. It ends early when `stop` says
+/// so or the whole time has passed; what was not seen by then is [`Observed::Stopped`].
+pub async fn run(
+    probes: &[ProbePlan],
+    prober: &Prober,
+    limits: RunLimits,
+    stop: &CancellationToken,
+    mut progress: impl FnMut(Progress),
+) -> Vec<Observed> {
+    let mut observed: Vec<Observed> = probes.iter().map(|_| Observed::Stopped).collect();
+    let mut now = Progress {
+        done: 0,
+        all: probes.len(),
+        failed: 0,
+    };
+    progress(now);
+    let end = Instant::now() + limits.whole;
+    let mut waiting = probes.iter().enumerate();
+    let mut under_way = JoinSet::new();
+    loop {
+        while under_way.len() < limits.parallel.max(1) {
+            let Some((at, probe)) = waiting.next() else {
+                break;
+            };
+            let (prober, probe, limit) = (prober.clone(), probe.clone(), limits.each);
+            under_way.spawn(async move {
+                let seen = tokio::time::timeout(limit, prober.probe(&probe)).await;
+                let one = match seen {
+                    Ok(report) => Observed::Seen(Box::new(report)),
+                    Err(_) => Observed::TooLong(limit),
+                };
+                (at, one)
+            });
+        }
+        let joined = tokio::select! {
+            joined = under_way.join_next() => joined,
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep_until(end) => break,
+        };
+        let Some(joined) = joined else {
+            break;
+        };
+        // A probe that broke down is one that was not seen.
+        if let Ok((at, one)) = joined {
+            let failed = match &one {
+                Observed::Seen(report) => report.failure.is_some(),
+                Observed::TooLong(_) | Observed::Stopped => true,
+            };
+            now.failed = now.failed.saturating_add(usize::from(failed));
+            if let Some(place) = observed.get_mut(at) {
+                *place = one;
+            }
+        }
+        now.done = now.done.saturating_add(1);
+        progress(now);
+    }
+    observed
+}

@@ -1,0 +1,70 @@
+//! TCP and UDP: refused, lost, reset, no route.
+
+use std::io::ErrorKind;
+
+use net::{StageFailure, TcpError, UdpError};
+
+use super::{Input, Judged, plain};
+use crate::report::{Outcome, Stage, Verdict};
+
+pub(super) fn tcp(input: Input<'_>, error: &TcpError) -> Judged {
+    let verdict = of(error);
+    judged(input, verdict, Outcome::Broken, &error.to_string())
+}
+
+/// The verdict of a TCP error.
+pub(super) fn of(error: &TcpError) -> Verdict {
+    match error {
+        TcpError::Refused { .. } => Verdict::Refused,
+        TcpError::Unreachable { .. } => Verdict::Unreachable,
+        TcpError::TimedOut { .. } => Verdict::TimeOut,
+        TcpError::Failed { source, .. } => match source.kind() {
+            ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => Verdict::Reset,
+            ErrorKind::TimedOut => Verdict::TimeOut,
+            ErrorKind::PermissionDenied => Verdict::Refused,
+            _ => Verdict::Unreachable,
+        },
+    }
+}
+
+pub(super) fn udp(input: Input<'_>, error: &UdpError) -> Judged {
+    let (verdict, result) = match error {
+        UdpError::Refused { .. } => (Verdict::Refused, Outcome::Broken),
+        UdpError::Unreachable { .. } | UdpError::Failed { .. } => {
+            (Verdict::Unreachable, Outcome::Broken)
+        }
+        UdpError::Unconfirmed { .. } => (Verdict::UdpUnconfirmed, Outcome::Unknown),
+        UdpError::NotThroughProxy => (Verdict::Unreachable, Outcome::Broken),
+    };
+    judged(input, verdict, result, &error.to_string())
+}
+
+fn judged(input: Input<'_>, verdict: Verdict, result: Outcome, text: &str) -> Judged {
+    let port = input.destination.port.unwrap_or_default();
+    let transport = input.destination.endpoint.transport.as_str();
+    // A service that isn't there is one host's matter, a lost packet the network's.
+    let cause = match verdict {
+        Verdict::Refused => format!("{} {transport} {port}", input.destination.host),
+        _ => format!("{transport} {port}"),
+    };
+    Judged::new(result, Stage::Transport, verdict, plain(text, 400)).caused_by(cause)
+}
+
+/// What is expected not to answer.
+pub(super) fn closed(input: Input<'_>) -> Judged {
+    let reached = input.seen.peer.is_some()
+        && !matches!(
+            input.seen.failure,
+            Some(StageFailure::Resolve(_) | StageFailure::Tcp(_) | StageFailure::Udp(_))
+        );
+    if !reached {
+        return Judged::ok("it is closed, as it should be");
+    }
+    let port = input.destination.port.unwrap_or_default();
+    Judged::broken(
+        Stage::Transport,
+        Verdict::OpenThoughClosed,
+        format!("port {port} is open, though it should be closed"),
+    )
+    .caused_by(format!("{} {port}", input.destination.host))
+}

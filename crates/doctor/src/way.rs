@@ -1,0 +1,106 @@
+//! The ways out of this host: directly, as the environment says, through a proxy that was named,
+//! and as a PAC file says.
+
+use net::{Endpoint, Proxy, ProxyEnvironment, ProxySetting};
+use serde::{Deserialize, Serialize};
+
+/// A kind of way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PathKind {
+    Direct,
+    Environment,
+    Proxy,
+    Pac,
+}
+
+impl PathKind {
+    /// The name, as in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Environment => "environment",
+            Self::Proxy => "proxy",
+            Self::Pac => "pac",
+        }
+    }
+}
+
+/// A way out.
+#[derive(Debug, Clone)]
+pub enum Way {
+    Direct,
+    Environment(ProxyEnvironment),
+    Proxy(Proxy),
+    Pac(PacSource),
+}
+
+/// A PAC file, and what became of it.
+#[derive(Debug, Clone)]
+pub struct PacSource {
+    /// The URL or file, as it was given.
+    pub name: String,
+    /// Its text, or why there is none.
+    pub script: Result<String, String>,
+    /// For proxies that it names.
+    pub credentials: Option<net::ProxyCredentials>,
+}
+
+/// Where a way leads to one destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Leads {
+    Direct,
+    Through(Proxy),
+}
+
+impl Way {
+    /// Of which kind it is.
+    #[must_use]
+    pub const fn kind(&self) -> PathKind {
+        match self {
+            Self::Direct => PathKind::Direct,
+            Self::Environment(_) => PathKind::Environment,
+            Self::Proxy(_) => PathKind::Proxy,
+            Self::Pac(_) => PathKind::Pac,
+        }
+    }
+}
+
+/// The ways that a run checks.
+#[derive(Debug, Clone, Default)]
+pub struct Ways(pub Vec<Way>);
+
+impl Ways {
+    /// The direct way, the environment's where it names a proxy, and those that were named.
+    #[must_use]
+    pub fn new(
+        environment: Option<ProxyEnvironment>,
+        proxy: Option<Proxy>,
+        pac: Option<PacSource>,
+    ) -> Self {
+        let mut ways = vec![Way::Direct];
+        ways.extend(environment.map(Way::Environment));
+        ways.extend(proxy.map(Way::Proxy));
+        ways.extend(pac.map(Way::Pac));
+        Self(ways)
+    }
+}
+
+/// Where the environment leads.
+#[must_use]
+pub fn by_environment(environment: &ProxyEnvironment, endpoint: &Endpoint) -> Leads {
+    match ProxySetting::Environment(environment.clone()).proxy_for(endpoint) {
+        Some(proxy) => Leads::Through(proxy.clone()),
+        None => Leads::Direct,
+    }
+}
+
+/// A proxy as a URL without its password.
+#[must_use]
+pub fn shown(proxy: &Proxy) -> String {
+    match &proxy.credentials {
+        Some(credentials) => format!("http://{}@{}", credentials.user, proxy.endpoint),
+        None => format!("http://{}", proxy.endpoint),
+    }
+}
