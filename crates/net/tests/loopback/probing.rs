@@ -2,6 +2,8 @@
 
 use std::net::{SocketAddr, UdpSocket};
 
+use axum::Router;
+use axum::routing::get;
 use flows::GarrisonFlow;
 use net::dns::Resolver;
 use net::probe::{
@@ -14,7 +16,7 @@ use net::{
 };
 
 use crate::nameserver::{NameServer, Says};
-use crate::site::{LONG, SHORT};
+use crate::site::{LONG, SHORT, Setup};
 use crate::stranger::Stranger;
 
 pub(crate) fn plan(address: SocketAddr, transport: ProbeTransport) -> ProbePlan {
@@ -260,4 +262,31 @@ async fn a_datagrams_answer_refusal_and_silence_are_told_apart() {
         report.failure,
         Some(StageFailure::Udp(UdpError::Unconfirmed { .. }))
     ));
+}
+
+#[tokio::test]
+async fn hundreds_of_probes_at_once_ask_for_each_name_once() {
+    let server = NameServer::new(|_| Says::Addresses(vec!["127.0.0.1".parse().unwrap()])).await;
+    let setup = Setup::new();
+    let router = Router::new().route("/", get(|| async { "here" }));
+    let running = setup.serve(router);
+    let prober = Prober::new(
+        Resolver::with_servers(vec![server.address]),
+        ProbeRoots::of(Vec::new(), Vec::new()),
+    );
+    let names = ["a.test", "b.test", "c.test"];
+    let probes = (0..300).map(|number| {
+        let ask = ProbeRequest::Head;
+        let mut plan = plan(running.address, ProbeTransport::Https { ask });
+        plan.endpoint.host = Host::parse(names[number % names.len()]).unwrap();
+        let prober = prober.clone();
+        async move { prober.probe(&plan).await }
+    });
+    for report in futures_util::future::join_all(probes).await {
+        // The certificate is for an address, and nobody trusts its CA.
+        assert!(matches!(report.failure, Some(StageFailure::Tls(_))));
+        assert_eq!(report.tls.unwrap().chain.len(), 2);
+    }
+    assert_eq!(server.questions(), 2 * names.len());
+    running.stop().await;
 }

@@ -174,3 +174,110 @@ fn sha1(bytes: &[u8]) -> Vec<u8> {
     let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA1_FOR_LEGACY_USE_ONLY, bytes);
     digest.as_ref().to_vec()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::roots::ProbeRoots;
+    use rcgen::{BasicConstraints, CertificateParams, IsCa, KeyPair, SigningKey as _};
+
+    /// The middle of 2026.
+    const NOW: i64 = 1_782_000_000;
+    /// ecdsa-with-SHA256 as an AlgorithmIdentifier.
+    const ECDSA: [u8; 12] = [
+        0x30, 0x0a, 0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02,
+    ];
+
+    struct Stand {
+        key: KeyPair,
+        leaf: Vec<u8>,
+        issuer: Issuer,
+    }
+
+    fn stand() -> Stand {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let ca = params.self_signed(&key).unwrap();
+        let issuing = rcgen::Issuer::new(params, &key);
+        let leaf = CertificateParams::new(vec!["a.test".to_owned()])
+            .unwrap()
+            .signed_by(&KeyPair::generate().unwrap(), &issuing)
+            .unwrap();
+        let chain = [leaf.der().to_vec(), ca.der().to_vec()];
+        let roots = ProbeRoots::of(Vec::new(), Vec::new());
+        let issuer = Issuer::find(&chain, &roots).unwrap();
+        let [leaf, _] = chain;
+        Stand { key, leaf, issuer }
+    }
+
+    fn answer(stand: &Stand, question: &Question, status: &[u8], times: [&str; 2]) -> Vec<u8> {
+        let [from, until] = times.map(|time| element(GENERALIZED_TIME, &[time.as_bytes()]));
+        let until = element(explicit(0), &[&until]);
+        let single = element(SEQUENCE, &[&question.id, status, &from, &until]);
+        let who = element(explicit(2), &[&element(OCTET_STRING, &[&[0; 20]])]);
+        let data = element(SEQUENCE, &[&who, &from, &element(SEQUENCE, &[&single])]);
+        let signature = stand.key.sign(&data).unwrap();
+        let signature = element(BIT_STRING, &[&[0], &signature]);
+        let basic = element(SEQUENCE, &[&data, &ECDSA, &signature]);
+        let kind = element(OBJECT_IDENTIFIER, &[&BASIC]);
+        let bytes = element(SEQUENCE, &[&kind, &element(OCTET_STRING, &[&basic])]);
+        element(
+            SEQUENCE,
+            &[
+                &element(ENUMERATED, &[&[0]]),
+                &element(explicit(0), &[&bytes]),
+            ],
+        )
+    }
+
+    const YEAR: [&str; 2] = ["20260101000000Z", "20270101000000Z"];
+
+    #[test]
+    fn no_bent_or_cut_answer_turns_revoked_into_good_or_does_harm() {
+        let stand = stand();
+        let (_, leaf) = X509Certificate::from_der(&stand.leaf).unwrap();
+        let question = Question::new(&leaf, &stand.issuer).unwrap();
+        let time = element(GENERALIZED_TIME, &[YEAR[0].as_bytes()]);
+        let revoked = element(explicit(1), &[&time]);
+        let whole = answer(&stand, &question, &revoked, YEAR);
+        let read = |bytes: &[u8]| question.read(bytes, &leaf, &stand.issuer, NOW);
+        assert_eq!(read(&whole), Ok(true));
+        for length in 0..whole.len() {
+            assert!(read(&whole[..length]).is_err());
+        }
+        for place in 0..whole.len() {
+            for bit in 0..8 {
+                let mut bent = whole.clone();
+                bent[place] ^= 1 << bit;
+                assert_ne!(read(&bent), Ok(false), "byte {place}, bit {bit}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_answer_counts_for_its_certificate_and_its_time_alone() {
+        let stand = stand();
+        let (_, leaf) = X509Certificate::from_der(&stand.leaf).unwrap();
+        let question = Question::new(&leaf, &stand.issuer).unwrap();
+        let good = element(implicit(0), &[]);
+        let read = |bytes: &[u8]| question.read(bytes, &leaf, &stand.issuer, NOW);
+        assert_eq!(read(&answer(&stand, &question, &good, YEAR)), Ok(false));
+
+        let old = ["20250101000000Z", "20250201000000Z"];
+        let late = ["20270101000000Z", "20280101000000Z"];
+        for (times, reason) in [(old, "out of date"), (late, "of the future")] {
+            let error = read(&answer(&stand, &question, &good, times)).unwrap_err();
+            assert!(error.contains(reason), "{error}");
+        }
+        let unknown = element(implicit(2), &[]);
+        let error = read(&answer(&stand, &question, &unknown, YEAR)).unwrap_err();
+        assert!(error.contains("does not know"), "{error}");
+        let other = Question {
+            request: Vec::new(),
+            id: element(SEQUENCE, &[&SHA1]),
+        };
+        let error = read(&answer(&stand, &other, &good, YEAR)).unwrap_err();
+        assert!(error.contains("another certificate"), "{error}");
+    }
+}
