@@ -1,10 +1,11 @@
 //! The definitions in use: `definitions/current.gdef`, signed by the site, never older than before.
 //!
 //! New ones are written beside it, checked wholly (signature and every page), and take its place
-//! by one rename. Whatever is refused changes nothing.
+//! by one rename. Whatever is refused changes nothing. They are used where they lie: the folder is
+//! the agent's own, and nothing ever writes into a file that was taken over.
 
 use std::fs::File;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, BufReader, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -12,11 +13,13 @@ use std::sync::{Mutex, PoisonError};
 use model::DefinitionRevision;
 use proto::agent::DefinitionsOffer;
 use sandbox::{SealError, Sealed};
-use scan::{DefinitionsError, DefinitionsFile, PublicKey, RevisionError, TrustedKeys, VerifyMode};
+use scan::{DefinitionsError, PublicKey, RevisionError, TrustedKeys, WholeError};
 use sha2::Digest as _;
 
 /// Larger files are refused, in bytes.
 pub(crate) const MAX_BYTES: u64 = 2 << 30;
+/// Bytes read at a time.
+const READ_BYTES: usize = 256 << 10;
 
 /// Why definitions were not taken over. Those in use stay.
 #[derive(Debug, thiserror::Error)]
@@ -88,13 +91,13 @@ impl InUse {
         *self.revision.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A copy of the definitions in use that nobody can change; `None` when there are none.
+    /// The definitions in use, so that nobody can change them; `None` when there are none.
     pub(crate) fn sealed(&self) -> Result<Option<Sealed>, DefinitionsRefusal> {
         if self.revision().is_none() {
             return Ok(None);
         }
         let file = File::open(&self.path).map_err(failed(&self.path, "opening"))?;
-        Ok(Some(Sealed::from_file(&file, MAX_BYTES)?))
+        Ok(Some(Sealed::from_file(file.into(), MAX_BYTES)?))
     }
 
     /// Begins a download.
@@ -191,16 +194,20 @@ impl Download {
     }
 }
 
-/// Checks a file wholly.
+/// Checks a file wholly, with a small part of it in memory at a time.
 fn check(path: &Path, key: PublicKey) -> Result<DefinitionRevision, DefinitionsRefusal> {
     let file = File::open(path).map_err(failed(path, "opening"))?;
-    let mut bytes = Vec::new();
-    file.take(MAX_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed(path, "reading"))?;
+    let length = file.metadata().map_err(failed(path, "reading"))?.len();
+    if length > MAX_BYTES {
+        return Err(SealError::TooLarge { limit: MAX_BYTES }.into());
+    }
     let trusted = TrustedKeys::none().with(key);
-    let opened = DefinitionsFile::open(bytes, &trusted, VerifyMode::EveryPage)?;
-    Ok(opened.revision())
+    let mut file = BufReader::with_capacity(READ_BYTES, file);
+    match scan::check_whole(&mut file, length, &trusted) {
+        Ok((revision, _)) => Ok(revision),
+        Err(WholeError::Definitions(error)) => Err(error.into()),
+        Err(WholeError::Read(source)) => Err(failed(path, "reading")(source)),
+    }
 }
 
 fn draft(path: &Path) -> PathBuf {

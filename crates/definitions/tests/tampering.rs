@@ -11,7 +11,10 @@
 mod setup;
 
 use ::scan::layout::{HASH_BYTES, PAGE_BYTES, TRAILER_BYTES};
-use ::scan::{Definitions, DefinitionsError, DefinitionsFile, TrustedKeys, VerifyMode};
+use ::scan::{
+    Definitions, DefinitionsError, DefinitionsFile, TrustedKeys, VerifyMode, WholeError,
+    check_whole,
+};
 use definitions::{SigningKey, build, sign};
 use model::DefinitionRevision;
 use model::verdict::Remark;
@@ -28,8 +31,18 @@ fn sample() -> Vec<u8> {
     file(&[source("list.hdb", &list), source("one.yar", rule)], 7)
 }
 
+/// Opens a file with every page, in both ways that there are: they must agree.
 fn open(bytes: Vec<u8>) -> Result<DefinitionsFile, DefinitionsError> {
-    DefinitionsFile::open(bytes, &trusted(), VerifyMode::EveryPage)
+    let whole = check_whole(&mut bytes.as_slice(), bytes.len() as u64, &trusted());
+    let opened = DefinitionsFile::open(bytes, &trusted(), VerifyMode::EveryPage);
+    match (&opened, &whole) {
+        (Ok(file), Ok(said)) => assert_eq!((file.revision(), file.signer()), *said),
+        (Err(error), Err(WholeError::Definitions(said))) => {
+            assert_eq!(error.to_string(), said.to_string());
+        }
+        _ => panic!("{opened:?} and {whole:?}"),
+    }
+    opened
 }
 
 #[test]

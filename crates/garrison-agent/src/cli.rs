@@ -89,6 +89,9 @@ pub(crate) struct ScanArguments {
     /// Also trust definitions signed by this key: 64 hexadecimal digits, or a file with them
     #[arg(long, value_name = "KEY", requires = "definitions")]
     pub(crate) trust: Option<String>,
+    /// Check all of the definitions before the first file, not each part when it is first used
+    #[arg(long)]
+    pub(crate) verify_all: bool,
     /// Print one line of JSON for each file, also for those passed over
     #[arg(long)]
     pub(crate) json: bool,

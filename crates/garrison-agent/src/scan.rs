@@ -15,7 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use model::verdict::{FileOutcome, FileReport, ScanTotals};
 use model::{EndpointPath, Policy, ScanFailure, ScanId};
 use proto::local::{Answer, Request as Ask};
-use sandbox::{Pool, PoolConfig, Sealed, WorkerCommand};
+use sandbox::{Pool, PoolConfig, Sealed, Verify, WorkerCommand};
 use tokio::signal::unix::{SignalKind, signal};
 use trust::VerifyingKey;
 
@@ -64,6 +64,9 @@ fn run(arguments: &ScanArguments) -> anyhow::Result<ScanTotals> {
     }
     let mut config = PoolConfig::new(WorkerCommand::own(), &request.limits);
     config.workers = jobs;
+    if arguments.verify_all {
+        config.verify = Verify::EveryPage;
+    }
     let pool = Pool::new(config, definitions, &keys.into_iter().collect())
         .context("the scan can't begin")?;
     let mut reporter = Reporter {
@@ -151,7 +154,7 @@ fn definitions(
     }
     let Some(path) = &arguments.definitions else {
         let descriptor = from_agent.context("the agent sent no definitions")?;
-        return Ok((Sealed::from_fd(descriptor)?, keys));
+        return Ok((Sealed::from_file(descriptor, MAX_DEFINITIONS)?, keys));
     };
     keys.extend(build_key()?);
     if let Some(text) = &arguments.trust {
@@ -164,7 +167,7 @@ fn definitions(
     }
     let name = || path.display().to_string();
     let file = std::fs::File::open(path).with_context(name)?;
-    let sealed = Sealed::from_file(&file, MAX_DEFINITIONS).with_context(name)?;
+    let sealed = Sealed::from_file(file.into(), MAX_DEFINITIONS).with_context(name)?;
     Ok((sealed, keys))
 }
 
@@ -285,14 +288,17 @@ fn line(report: &FileReport) -> Option<String> {
             if !rules.is_empty() {
                 return Some(format!("{path}: FOUND {}", rules.join(", ")));
             }
-            let limits: Vec<&str> = verdict.limits.iter().map(|hit| hit.limit.name()).collect();
-            if limits.is_empty() {
+            if verdict.is_whole() {
                 return None;
             }
-            Some(format!(
-                "{path}: not scanned wholly, limit {}",
-                limits.join(", ")
-            ))
+            let limits: Vec<&str> = verdict.limits.iter().map(|hit| hit.limit.name()).collect();
+            Some(if limits.is_empty() {
+                format!(
+                    "{path}: not scanned wholly, the definitions are damaged; copy or build them again"
+                )
+            } else {
+                format!("{path}: not scanned wholly, limit {}", limits.join(", "))
+            })
         }
         FileOutcome::Failed { failure } => Some(format!("{path}: not scanned, {}", words(failure))),
         FileOutcome::Skipped { .. } => None,

@@ -133,6 +133,13 @@ impl Verdict {
             .iter()
             .filter(|found| found.maturity == Maturity::Enforcing)
     }
+
+    /// Whether all of the file was matched against all of the rules.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        let damaged = |at: &RemarkAt| at.remark == Remark::DefinitionsDamaged;
+        self.limits.is_empty() && !self.remarks.iter().any(damaged)
+    }
 }
 
 /// Why a file could not be judged.
@@ -192,7 +199,7 @@ pub enum SkipReason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum FileOutcome {
-    /// Judged. Clean when it has no detections and no limits.
+    /// Judged. Clean when it has no detections and was matched wholly.
     Judged {
         verdict: Verdict,
     },
@@ -210,7 +217,7 @@ impl FileOutcome {
     pub fn word(&self) -> &'static str {
         match self {
             Self::Judged { verdict } if verdict.detections().next().is_some() => "detected",
-            Self::Judged { verdict } if !verdict.limits.is_empty() => "incomplete",
+            Self::Judged { verdict } if !verdict.is_whole() => "incomplete",
             Self::Judged { .. } => "clean",
             Self::Failed { .. } => "failed",
             Self::Skipped { .. } => "skipped",

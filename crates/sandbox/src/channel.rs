@@ -128,6 +128,15 @@ fn receive_all(
     Ok(())
 }
 
+/// Whether bytes come, or the other side closes, before the deadline.
+pub(crate) fn has_come(socket: BorrowedFd<'_>, deadline: Instant) -> Result<bool, ChannelError> {
+    match wait(socket, Some(deadline)) {
+        Ok(()) => Ok(true),
+        Err(ChannelError::TimedOut) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// Waits for bytes, or for the other side to close.
 fn wait(socket: BorrowedFd<'_>, deadline: Option<Instant>) -> Result<(), ChannelError> {
     let Some(deadline) = deadline else {

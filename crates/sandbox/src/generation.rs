@@ -7,7 +7,7 @@ use scan::{Counts, DefinitionsFile, PublicKey, TrustedKeys, VerifyMode};
 
 use crate::child::Worker;
 use crate::map;
-use crate::pool::{PoolConfig, PoolError};
+use crate::pool::{PoolConfig, PoolError, Verify};
 use crate::sealed::Sealed;
 use crate::template::{Template, TemplateError};
 
@@ -27,14 +27,22 @@ pub(crate) struct Generation {
 pub(crate) type Place<'g> = MutexGuard<'g, Option<Arc<Template>>>;
 
 impl Generation {
-    /// Checks definitions wholly: signature, and every page.
+    /// Checks the signature of definitions, and every page of them if the pool is to.
     pub(crate) fn check(
         sealed: Sealed,
         trusted: &TrustedKeys,
+        verify: Verify,
         number: u64,
     ) -> Result<Self, PoolError> {
+        match verify {
+            Verify::WhenTouched => {}
+            Verify::EveryPage => {
+                let (mut bytes, length) = sealed.reader()?;
+                scan::check_whole(&mut bytes, length, trusted)?;
+            }
+        }
         let mapped = map::map(&sealed).map_err(PoolError::Map)?;
-        let file = DefinitionsFile::open(mapped, trusted, VerifyMode::EveryPage)?;
+        let file = DefinitionsFile::open(mapped, trusted, VerifyMode::WhenTouched)?;
         Ok(Self {
             number,
             revision: file.revision(),

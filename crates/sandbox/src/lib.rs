@@ -15,6 +15,7 @@ mod child;
 mod confine;
 mod content;
 mod generation;
+mod guarded;
 mod last_words;
 mod map;
 mod message;
@@ -24,6 +25,6 @@ mod sealed;
 mod template;
 pub mod worker;
 
-pub use pool::{Pool, PoolConfig, PoolError, WorkerCommand};
+pub use pool::{Pool, PoolConfig, PoolError, Verify, WorkerCommand};
 pub use protection::{Protection, ProtectionState, probe};
 pub use sealed::{SealError, Sealed};

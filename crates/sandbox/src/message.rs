@@ -6,6 +6,7 @@ use scan::Limits;
 use serde::{Deserialize, Serialize};
 
 use crate::protection::Protection;
+use crate::sealed::Kept;
 
 /// Pool to template.
 #[derive(Debug, Serialize, Deserialize)]
@@ -14,6 +15,8 @@ pub(crate) enum TemplateOrder {
     Open {
         /// Public keys, in their text form.
         trusted: Vec<String>,
+        /// How they are kept from being changed.
+        kept: Kept,
         /// Of the template and of each worker.
         memory_bytes: u64,
     },

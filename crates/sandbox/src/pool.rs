@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use model::{DefinitionRevision, FileOutcome, ScanFailure, SkipReason};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use scan::{
-    Counts, DefinitionsError, Limits, PublicKey, RevisionError, TrustedKeys, accept_revision,
+    Counts, DefinitionsError, Limits, PublicKey, RevisionError, TrustedKeys, WholeError,
+    accept_revision,
 };
 
 use crate::child::{Scanned, Worker};
@@ -54,10 +55,23 @@ pub struct PoolConfig {
     pub start_time: Duration,
     /// Time to wait for a worker while all are busy.
     pub wait_time: Duration,
+    pub verify: Verify,
+}
+
+/// When the pages of definitions are compared with what was signed. The signature itself, over the
+/// hashes of all pages, is checked first either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verify {
+    /// Each page by the worker that first reads it. A verdict that a damaged page kept from being
+    /// whole says so.
+    WhenTouched,
+    /// All of them before the first file, too: damaged definitions are refused.
+    EveryPage,
 }
 
 impl PoolConfig {
-    /// Two workers with memory for files within these limits; 60 s to start, 10 minutes to wait.
+    /// Two workers with memory for files within these limits; 60 s to start, 10 minutes to wait;
+    /// pages are compared when they are touched.
     #[must_use]
     pub const fn new(worker: WorkerCommand, limits: &Limits) -> Self {
         Self {
@@ -68,6 +82,7 @@ impl PoolConfig {
                 .saturating_add(limits.memory_bytes),
             start_time: Duration::from_secs(60),
             wait_time: Duration::from_secs(600),
+            verify: Verify::WhenTouched,
         }
     }
 }
@@ -77,6 +92,8 @@ impl PoolConfig {
 pub enum PoolError {
     #[error(transparent)]
     Definitions(#[from] DefinitionsError),
+    #[error(transparent)]
+    Whole(#[from] WholeError),
     #[error(transparent)]
     Revision(#[from] RevisionError),
     #[error(transparent)]
@@ -110,7 +127,8 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Checks the definitions wholly (signature and every page) and starts a first worker with them.
+    /// Checks the definitions' signature, and every page if the configuration says so, and starts a
+    /// first worker with them.
     ///
     /// # Errors
     /// When the definitions are refused or no worker starts.
@@ -119,7 +137,7 @@ impl Pool {
         definitions: Sealed,
         trusted: &TrustedKeys,
     ) -> Result<Self, PoolError> {
-        let generation = Arc::new(Generation::check(definitions, trusted, 1)?);
+        let generation = Arc::new(Generation::check(definitions, trusted, config.verify, 1)?);
         let first = generation.worker(&config)?;
         let protections = first.protections.clone();
         Ok(Self {
@@ -273,7 +291,12 @@ impl Pool {
             state.newest += 1;
             (Arc::clone(&state.current), state.newest)
         };
-        let new = Arc::new(Generation::check(definitions, trusted, number)?);
+        let new = Arc::new(Generation::check(
+            definitions,
+            trusted,
+            self.config.verify,
+            number,
+        )?);
         accept_revision(Some(old.revision), new.revision)?;
         // Whoever needs a worker waits here until the new definitions are loaded. The old ones make
         // room first: two that are loaded would need twice the memory.

@@ -103,6 +103,7 @@ impl Template {
         };
         let order = TemplateOrder::Open {
             trusted: trusted.iter().map(ToString::to_string).collect(),
+            kept: definitions.kept(),
             memory_bytes,
         };
         match process.ask(&order, &[definitions.as_fd()], time)? {

@@ -11,9 +11,7 @@
 mod body;
 mod containers;
 mod definitions;
-#[allow(dead_code, reason = "byte patterns read what stands here")]
 mod executable;
-#[allow(dead_code, reason = "byte patterns read what stands here")]
 mod facts;
 mod file_type;
 mod key;
@@ -33,6 +31,7 @@ pub use definitions::file::{DefinitionsFile, VerifyMode};
 pub use definitions::layout;
 pub use definitions::pages::Section;
 pub use definitions::revision::{RevisionError, accept_revision};
+pub use definitions::whole::{WholeError, check_whole};
 pub use definitions::{Counts, Definitions, DefinitionsError};
 pub use definitions::{maturity_number, type_number};
 pub use facts::Target;

@@ -131,6 +131,9 @@ impl<'d> Scanner<'d> {
             run.hit(Limit::FileSize);
         }
         run.visit(bytes, whole);
+        if definitions.is_damaged() {
+            run.note_damage();
+        }
         run.verdict
     }
 }
@@ -241,7 +244,7 @@ impl Run<'_, '_> {
         match yara.matches(bytes, &names, left, found) {
             Matched::Wholly => {}
             Matched::OutOfTime => self.stop(Limit::Time),
-            Matched::Damaged => self.remark_here(Remark::DefinitionsDamaged),
+            Matched::Damaged => self.note_damage(),
         }
     }
 
@@ -265,7 +268,7 @@ impl Run<'_, '_> {
         let rule = match self.definitions.rule(rule) {
             Ok(Some(rule)) => rule,
             Ok(None) => return,
-            Err(error) => return self.note_damage(Err(error)),
+            Err(_) => return self.note_damage(),
         };
         let known = |have: &RuleMatch| have.rule == rule.name && have.member == self.path;
         if rule.maturity == Maturity::Withdrawn || self.verdict.matches.iter().any(known) {

@@ -3,6 +3,7 @@
 //! rights.
 
 mod engine;
+mod owners;
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -21,6 +22,7 @@ use scan::Limits;
 use crate::walk::{Found, FoundFile, Omit, Walk};
 
 pub(crate) use engine::Engine;
+use owners::Owners;
 
 /// Open files that wait for a worker, and outcomes that wait to be taken, at most.
 const WAITING: usize = 32;
@@ -91,11 +93,12 @@ pub fn scan(
     let (give_file, files) = sync_channel(WAITING);
     let (give, outcomes) = sync_channel(WAITING);
     let files = Mutex::new(files);
+    let owners = Owners::read();
     std::thread::scope(|scope| {
         for _ in 0..request.jobs.max(1) {
             let give = give.clone();
-            let files = &files;
-            scope.spawn(move || judge_all(request, pool, cancel, files, &give));
+            let (files, owners) = (&files, &owners);
+            scope.spawn(move || judge_all(request, pool, cancel, owners, files, &give));
         }
         scope.spawn(move || walk(request, cancel, &give_file, &give));
         for outcome in outcomes {
@@ -127,6 +130,7 @@ fn judge_all(
     request: &Request,
     pool: &Pool,
     cancel: &AtomicBool,
+    owners: &Owners,
     files: &Mutex<Receiver<FoundFile>>,
     give: &SyncSender<Outcome>,
 ) {
@@ -138,16 +142,19 @@ fn judge_all(
             // The walk ends at its next file; what it already gave is let go of.
             continue;
         }
-        let mut outcome = pool.scan(file.file.as_fd(), &request.limits);
+        let path = EndpointPath::from_path(&file.path);
+        let mut outcome = pool.scan_named(
+            file.file.as_fd(),
+            path.as_str(),
+            owners.name(file.owner),
+            &request.limits,
+        );
         if let FileOutcome::Judged { verdict } = &mut outcome {
             verdict
                 .matches
                 .retain(|found| !request.excluded_rules.contains(&found.rule));
         }
-        let report = FileReport {
-            path: EndpointPath::from_path(&file.path),
-            outcome,
-        };
+        let report = FileReport { path, outcome };
         let outcome = Outcome {
             report,
             file: Some(file),
@@ -173,7 +180,7 @@ fn yield_to_others(request: &Request) {
 pub fn is_problem(outcome: &FileOutcome) -> bool {
     match outcome {
         FileOutcome::Judged { verdict } => {
-            !verdict.limits.is_empty() && verdict.detections().next().is_none()
+            !verdict.is_whole() && verdict.detections().next().is_none()
         }
         FileOutcome::Failed { failure } => match failure {
             ScanFailure::Unreadable { .. }

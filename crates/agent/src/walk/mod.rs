@@ -58,6 +58,8 @@ pub struct FoundFile {
     pub file: OwnedFd,
     /// Bytes when it was opened.
     pub size: u64,
+    /// The number of the user that it belonged to.
+    pub owner: u32,
 }
 
 /// A walk over files and folders. It ends by itself: give up a walk by dropping it.
@@ -200,6 +202,7 @@ impl Walk {
                 path,
                 file: fd,
                 size: u64::try_from(stat.st_size).unwrap_or(0),
+                owner: stat.st_uid,
             }));
         }
         match Dir::new(fd) {

@@ -5,6 +5,7 @@
 //! signed definitions and its pool's orders. A worker reads orders and files; a second thread of
 //! its own is yara-x's clock.
 
+mod memory;
 mod scanning;
 mod template;
 

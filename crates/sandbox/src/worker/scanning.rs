@@ -7,8 +7,9 @@ use model::{FileOutcome, ScanFailure};
 use scan::yara::FileNames;
 use scan::{Input, Limits, Scanner, Watch};
 
+use super::memory::Memory;
 use super::{Hook, Stop, refused};
-use crate::channel::{receive, send};
+use crate::channel::{has_come, receive, send};
 use crate::message::{Names, Order, Report};
 use crate::protection::Protection;
 use crate::{confine, content};
@@ -16,13 +17,18 @@ use crate::{confine, content};
 /// Processor time beyond the time for a file, before the kernel ends the worker: the pool, while
 /// there is one, ends it sooner.
 const PROCESSOR_GRACE_SECONDS: u64 = 10;
+/// A worker without work for so long gives back what it does not need to wait.
+const REST: Duration = Duration::from_secs(1);
 
 pub(super) fn serve(
     socket: BorrowedFd<'_>,
     scanner: &mut Scanner<'_>,
+    memory: &mut Memory,
     hook: &mut Hook<'_>,
 ) -> Result<(), Stop> {
-    match begin(scanner) {
+    let begun = begin(scanner);
+    memory.rest();
+    match begun {
         Ok(protections) => send(socket, &Report::Ready { protections }, &[])?,
         Err(Stop::Closed) => return Err(Stop::Closed),
         Err(Stop::Refused(reason)) => {
@@ -31,13 +37,26 @@ pub(super) fn serve(
         }
     }
     loop {
+        if !has_come(socket, Instant::now() + REST)? {
+            memory.rest();
+            confine::give_back_memory();
+        }
         let (order, mut attached) = receive::<Order>(socket, None)?;
         let (Order::Scan { limits, names }, Some(file)) = (order, attached.pop()) else {
             return Err(Stop::Closed);
         };
         let outcome = scan(socket, scanner, file.as_fd(), names.as_ref(), &limits, hook);
         drop(file);
+        memory.scanned(size(&outcome));
         send(socket, &Report::Outcome { outcome }, &[])?;
+    }
+}
+
+/// Bytes that were read for an outcome.
+const fn size(outcome: &FileOutcome) -> u64 {
+    match outcome {
+        FileOutcome::Judged { verdict } => verdict.scanned_bytes,
+        FileOutcome::Failed { .. } | FileOutcome::Skipped { .. } => 0,
     }
 }
 

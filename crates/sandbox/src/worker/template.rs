@@ -8,11 +8,13 @@ use rustix::process::{
 };
 use scan::{Definitions, PublicKey, Scanner, TrustedKeys, VerifyMode};
 
+use super::memory::Memory;
 use super::{Hook, Stop, refused, scanning};
 use crate::channel::{receive, send};
+use crate::confine;
+use crate::map::{self, Mapped};
 use crate::message::{TemplateOrder, TemplateReport};
 use crate::sealed::Sealed;
-use crate::{confine, map};
 
 pub(super) fn serve(socket: BorrowedFd<'static>, hook: &mut Hook<'_>) -> Result<(), Stop> {
     // The first regular expression of a process reads a file in /proc to learn how many processors
@@ -23,6 +25,7 @@ pub(super) fn serve(socket: BorrowedFd<'static>, hook: &mut Hook<'_>) -> Result<
     let (
         TemplateOrder::Open {
             trusted,
+            kept,
             memory_bytes,
         },
         Some(definitions),
@@ -34,7 +37,9 @@ pub(super) fn serve(socket: BorrowedFd<'static>, hook: &mut Hook<'_>) -> Result<
     };
     let protections = confine::restrict(memory_bytes).map_err(refused)?;
     confine::restrict_template_calls().map_err(Stop::Refused)?;
-    let definitions = open(definitions, &trusted)?;
+    let mapped = map::map(&Sealed::from_pool(definitions, kept)).map_err(refused)?;
+    let definitions = open(mapped.clone(), &trusted)?;
+    let mut memory = Memory::new(mapped, definitions.hot());
     send(socket, &TemplateReport::Opened { protections }, &[])?;
     let mut scanner = Scanner::new(&definitions);
     loop {
@@ -46,6 +51,7 @@ pub(super) fn serve(socket: BorrowedFd<'static>, hook: &mut Hook<'_>) -> Result<
             TemplateOrder::Load => {
                 definitions.load_all().map_err(refused)?;
                 scanner.prepare();
+                memory.rest();
                 confine::give_back_memory();
                 send(socket, &TemplateReport::Loaded, &[])?;
             }
@@ -61,7 +67,7 @@ pub(super) fn serve(socket: BorrowedFd<'static>, hook: &mut Hook<'_>) -> Result<
                     Side::Worker => {
                         become_worker(&theirs, &words)?;
                         drop((theirs, words));
-                        return scanning::serve(socket, &mut scanner, hook);
+                        return scanning::serve(socket, &mut scanner, &mut memory, hook);
                     }
                 }
             }
@@ -76,16 +82,14 @@ pub(super) fn serve(socket: BorrowedFd<'static>, hook: &mut Hook<'_>) -> Result<
     }
 }
 
-fn open(attached: OwnedFd, trusted: &[String]) -> Result<Definitions, Stop> {
-    let sealed = Sealed::from_fd(attached).map_err(refused)?;
-    let mapped = map::map(&sealed).map_err(refused)?;
+fn open(mapped: Mapped, trusted: &[String]) -> Result<Definitions, Stop> {
     let trusted = trusted
         .iter()
         .map(|key| PublicKey::parse(key))
         .collect::<Result<TrustedKeys, _>>()
         .map_err(refused)?;
-    // The pool has checked every page of this very memory.
-    Definitions::open(mapped, &trusted, VerifyMode::HeaderPage).map_err(refused)
+    // Whoever reads a page first compares it: this process while it loads, each worker afterwards.
+    Definitions::open(mapped, &trusted, VerifyMode::WhenTouched).map_err(refused)
 }
 
 /// Which of the two processes this is, after a fork.

@@ -1,6 +1,6 @@
 //! Comparisons of a number that stands some bytes from a match.
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Source};
 use super::layout::{comparison, logic};
 
 /// Characters of one number.
@@ -17,7 +17,7 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
-    pub(super) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+    pub(super) fn read<'d>(cursor: &mut Cursor<impl Source<'d>>) -> Option<Self> {
         let subsignature = cursor.u8()?;
         let distance = cursor.i64()?;
         let options = cursor.u8()?;

@@ -4,7 +4,7 @@
 use pcre2::bytes::{Regex, RegexBuilder};
 
 use super::budget::{Budget, Exhausted};
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Source};
 use super::layout::expression;
 use super::pattern::Found;
 use super::place::{Place, Range};
@@ -87,7 +87,7 @@ pub fn compile(text: &[u8], flags: u16, anchored: bool) -> Result<Regex, Express
 }
 
 impl<'d> Expression<'d> {
-    pub(super) fn read(cursor: &mut Cursor<'d>) -> Option<Self> {
+    pub(super) fn read(cursor: &mut Cursor<impl Source<'d>>) -> Option<Self> {
         let length = cursor.length()?;
         let trigger = cursor.take(length)?;
         let place = Place::read(cursor)?;

@@ -91,7 +91,11 @@ impl Outcome {
 }
 
 /// Evaluates the expression at the cursor; `None` when it is malformed.
-pub(super) fn evaluate(cursor: &mut Cursor<'_>, counts: &Counts, depth: usize) -> Option<Outcome> {
+pub(super) fn evaluate(
+    cursor: &mut Cursor<&[u8]>,
+    counts: &Counts,
+    depth: usize,
+) -> Option<Outcome> {
     if depth > MAX_LOGIC_DEPTH {
         return None;
     }

@@ -35,7 +35,8 @@ use self::signature::{Signature, Subject};
 use self::sweep::{BLOCK, Hits};
 use self::table::{Anchor, Guard, Row, Table};
 use crate::definitions::DefinitionsError;
-use crate::definitions::bytes::{slice, u32_at, u64_at};
+use crate::definitions::bytes::{u32_at, u64_at};
+use crate::definitions::pages::Section;
 use crate::facts::{Context, Facts};
 
 /// The rules whose patterns match a file: what fuzzing and measurements of the pattern sections
@@ -49,6 +50,7 @@ pub fn match_patterns(
     file: &[u8],
 ) -> Result<Vec<u32>, DefinitionsError> {
     let mut found = Vec::new();
+    let (hot, programs) = (Section::plain(hot), Section::plain(programs));
     if let Some(patterns) = Patterns::read(hot, programs)? {
         let facts = Facts::of(file);
         let context = Context::default();
@@ -69,32 +71,35 @@ pub fn match_patterns(
 /// All patterns of a definitions file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Patterns<'d> {
-    hot: &'d [u8],
-    guards: &'d [u8],
-    programs: &'d [u8],
+    hot: Section<'d>,
+    guards: Section<'d>,
+    programs: Section<'d>,
 }
 
 impl<'d> Patterns<'d> {
     /// Reads the header of both sections; `None` when there are no patterns. What they point to
     /// is checked when it is used.
     pub(crate) fn read(
-        hot: &'d [u8],
-        programs: &'d [u8],
+        hot: Section<'d>,
+        programs: Section<'d>,
     ) -> Result<Option<Self>, DefinitionsError> {
         if hot.is_empty() && programs.is_empty() {
             return Ok(None);
         }
         let malformed = |what: &str| DefinitionsError::Malformed { what: what.into() };
-        let version = |section| u32_at(section, 0) == Some(BODY_VERSION);
-        if !version(hot) || !version(programs) {
+        let header = |section: Section<'d>| section.get(0, HEADER_BYTES.min(section.len()));
+        let (start, version) = (header(hot)?, u32_at(header(programs)?, 0));
+        if u32_at(start, 0) != Some(BODY_VERSION) || version != Some(BODY_VERSION) {
             return Err(malformed("the pattern sections have another version"));
         }
-        let rows = slice(hot, HEADER_BYTES, TARGETS * TARGET_BYTES);
-        let guards = u32_at(hot, 4).zip(u64_at(hot, 8)).and_then(|(count, at)| {
-            let count = usize::try_from(count).ok()?;
-            let at = usize::try_from(at).ok()?;
-            slice(hot, at, count.checked_mul(GUARD_BYTES)?)
-        });
+        let rows = hot.piece(HEADER_BYTES, TARGETS * TARGET_BYTES);
+        let guards = u32_at(start, 4)
+            .zip(u64_at(start, 8))
+            .and_then(|(count, at)| {
+                let count = usize::try_from(count).ok()?;
+                let at = usize::try_from(at).ok()?;
+                hot.piece(at, count.checked_mul(GUARD_BYTES)?)
+            });
         let (Some(_), Some(guards)) = (rows, guards) else {
             return Err(malformed(
                 "the pattern section is shorter than its header says",
@@ -109,7 +114,8 @@ impl<'d> Patterns<'d> {
 
     /// How many signatures there are.
     pub(crate) fn len(&self) -> u64 {
-        u32_at(self.programs, 4).unwrap_or(0).into()
+        let count = self.programs.get(4, 4).ok();
+        count.and_then(|count| u32_at(count, 0)).unwrap_or(0).into()
     }
 
     /// Adds the rules that match to `found`.

@@ -1,7 +1,7 @@
 //! One part of a pattern: its program, and whether it matches at a position.
 
 use super::budget::{Budget, Exhausted};
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Source};
 use super::layout::{hint, marker, step};
 
 /// Alternatives of different lengths inside each other's tails.
@@ -17,7 +17,7 @@ struct Neighbour {
 }
 
 impl Neighbour {
-    fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+    fn read<'d>(cursor: &mut Cursor<impl Source<'d>>) -> Option<Self> {
         Some(Self {
             value: cursor.u8()?,
             mask: cursor.u8()?,
@@ -58,7 +58,7 @@ pub(super) struct Part<'d> {
 }
 
 impl<'d> Part<'d> {
-    pub(super) fn read(cursor: &mut Cursor<'d>) -> Option<Self> {
+    pub(super) fn read(cursor: &mut Cursor<impl Source<'d>>) -> Option<Self> {
         let least_gap = cursor.place()?;
         let most_gap = Some(cursor.place()?).filter(|gap| *gap != 0);
         let least = cursor.place()?;
@@ -147,7 +147,7 @@ impl<'d> Part<'d> {
         &self,
         file: &[u8],
         position: usize,
-        mut cursor: Cursor<'d>,
+        mut cursor: Cursor<&'d [u8]>,
         branches: &mut u32,
         budget: &mut Budget,
     ) -> Result<Option<usize>, Exhausted> {
@@ -249,7 +249,7 @@ struct Choice<'d> {
 }
 
 impl<'d> Choice<'d> {
-    fn read(cursor: &mut Cursor<'d>) -> Option<Self> {
+    fn read(cursor: &mut Cursor<&'d [u8]>) -> Option<Self> {
         let length = cursor.length()?;
         Some(Self {
             values: cursor.take(length)?,
@@ -279,7 +279,7 @@ fn masked(file: &[u8], position: usize, values: &[u8], masks: &[u8]) -> bool {
 }
 
 /// A step that has one length: the bytes that it takes, `None` when it fails.
-fn simple(kind: u8, cursor: &mut Cursor<'_>, file: &[u8], position: usize) -> Option<usize> {
+fn simple(kind: u8, cursor: &mut Cursor<&[u8]>, file: &[u8], position: usize) -> Option<usize> {
     let here = |length: usize| file.get(position..position.checked_add(length)?);
     match kind {
         step::BYTES => {
@@ -332,7 +332,7 @@ fn simple(kind: u8, cursor: &mut Cursor<'_>, file: &[u8], position: usize) -> Op
     }
 }
 
-fn class(cursor: &mut Cursor<'_>, byte: u8, belongs: impl Fn(u8) -> bool) -> Option<usize> {
+fn class(cursor: &mut Cursor<&[u8]>, byte: u8, belongs: impl Fn(u8) -> bool) -> Option<usize> {
     let negative = cursor.u8()? != 0;
     (belongs(byte) != negative).then_some(1)
 }

@@ -8,6 +8,7 @@ use super::cursor::Cursor;
 use super::layout::MAX_PARTS;
 use super::part::{Hint, Part};
 use super::place::{Place, Range, version_info};
+use crate::definitions::pages::Section;
 use crate::facts::Facts;
 
 /// Ends of one part that are kept while the next is looked for.
@@ -29,7 +30,7 @@ pub(super) struct Pattern<'d> {
 }
 
 impl<'d> Pattern<'d> {
-    pub(super) fn read(programs: &'d [u8], at: usize) -> Option<Self> {
+    pub(super) fn read(programs: Section<'d>, at: usize) -> Option<Self> {
         let mut cursor = Cursor::new(programs, at);
         let place = Place::read(&mut cursor)?;
         let count = cursor.length().filter(|count| *count <= MAX_PARTS)?;

@@ -1,6 +1,6 @@
 //! Where a pattern may begin, in a given file.
 
-use super::cursor::Cursor;
+use super::cursor::{Cursor, Source};
 use super::layout::offset;
 use crate::executable::Executable;
 use crate::facts::{Facts, Target};
@@ -24,7 +24,7 @@ pub(super) enum Range {
 }
 
 impl Place {
-    pub(super) fn read(cursor: &mut Cursor<'_>) -> Option<Self> {
+    pub(super) fn read<'d>(cursor: &mut Cursor<impl Source<'d>>) -> Option<Self> {
         Some(Self {
             kind: cursor.u8()?,
             section: cursor.u16()?,

@@ -7,6 +7,7 @@ use super::expression::Expression;
 use super::layout::{MAX_SUBSIGNATURES, condition, subsignature};
 use super::logic::{Counts, outcome};
 use super::pattern::{Found, Pattern};
+use crate::definitions::pages::Section;
 use crate::facts::{Context, Facts};
 use crate::file_type::FileType;
 
@@ -25,7 +26,7 @@ pub(super) struct Subject<'a> {
 #[derive(Debug)]
 pub(super) struct Signature<'d> {
     pub(super) rule: u32,
-    programs: &'d [u8],
+    programs: Section<'d>,
     conditions: u8,
     file_size: (u32, u32),
     entry_point: (u32, u32),
@@ -40,7 +41,7 @@ pub(super) struct Signature<'d> {
 }
 
 impl<'d> Signature<'d> {
-    pub(super) fn read(programs: &'d [u8], at: usize) -> Option<Self> {
+    pub(super) fn read(programs: Section<'d>, at: usize) -> Option<Self> {
         let mut cursor = Cursor::new(programs, at);
         let rule = cursor.u32()?;
         let conditions = cursor.u8()?;
@@ -201,7 +202,7 @@ impl<'d> Signature<'d> {
 
     fn patterns(
         &self,
-        cursor: &mut Cursor<'_>,
+        cursor: &mut Cursor<Section<'d>>,
         subject: Subject<'_>,
         budget: &mut Budget,
     ) -> Result<Found, Exhausted> {

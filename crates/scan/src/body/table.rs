@@ -7,7 +7,8 @@ use super::layout::{
 };
 use super::place::Place;
 use super::sweep;
-use crate::definitions::bytes::{slice, u16_at, u32_at, u64_at};
+use crate::definitions::bytes::{u16_at, u32_at, u64_at};
+use crate::definitions::pages::Section;
 
 /// What stands at a position if the guard does.
 #[derive(Debug, Clone, Copy)]
@@ -30,37 +31,42 @@ pub(super) struct Entry {
 /// One target's row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Row<'d> {
-    section: &'d [u8],
+    section: Section<'d>,
     row: &'d [u8],
 }
 
 impl<'d> Row<'d> {
-    pub(super) fn read(section: &'d [u8], at: usize) -> Option<Self> {
+    pub(super) fn read(section: Section<'d>, at: usize) -> Option<Self> {
         Some(Self {
             section,
-            row: slice(section, at, TARGET_BYTES)?,
+            row: section.get(at, TARGET_BYTES).ok()?,
         })
     }
 
-    fn area(&self, at: usize, bytes: usize) -> Option<&'d [u8]> {
+    fn area(&self, at: usize, bytes: usize) -> Option<Section<'d>> {
         let from = usize::try_from(u64_at(self.row, at)?).ok()?;
         let count = usize::try_from(u64_at(self.row, at + 8)?).ok()?;
-        slice(self.section, from, count.checked_mul(bytes)?)
+        self.section.piece(from, count.checked_mul(bytes)?)
+    }
+
+    fn all(&self, at: usize, bytes: usize) -> &'d [u8] {
+        let area = self.area(at, bytes);
+        area.and_then(|area| area.whole().ok()).unwrap_or_default()
     }
 
     pub(super) fn lane(&self, lane: Lane) -> Option<Table<'d>> {
         let at = LANE_BYTES * usize::from(lane as u8);
-        let (filter, rest) = self.area(at, 8)?.as_chunks::<8>();
-        let (buckets, more) = self.area(at + 16, 4)?.as_chunks::<4>();
+        let (filter, rest) = self.area(at, 8)?.whole().ok()?.as_chunks::<8>();
+        let buckets = self.area(at + 16, 4)?;
+        let bounds = buckets.len() / 4;
         let entries = self.area(at + 32, ENTRY_BYTES)?;
         let hashed = match lane {
             Lane::Short => filter.get(PAIR_WORDS..).unwrap_or_default(),
             Lane::Long | Lane::Middle | Lane::Tiny => filter,
         };
         let sound = rest.is_empty()
-            && more.is_empty()
             && (hashed.is_empty() || (hashed.len() >= 2 && hashed.len().is_power_of_two()))
-            && (buckets.len() < 2 || (buckets.len() - 1).is_power_of_two());
+            && (bounds < 2 || (bounds - 1).is_power_of_two());
         sound.then_some(Table {
             filter,
             hashed,
@@ -70,16 +76,17 @@ impl<'d> Row<'d> {
     }
 
     pub(super) fn anchors(&self) -> &'d [u8] {
-        self.area(ANCHORS_AT, ANCHOR_BYTES).unwrap_or_default()
+        self.all(ANCHORS_AT, ANCHOR_BYTES)
     }
 
-    pub(super) fn anchor_entries(&self) -> &'d [u8] {
-        self.area(ANCHORS_AT + 16, ENTRY_BYTES).unwrap_or_default()
+    pub(super) fn anchor_entries(&self) -> Section<'d> {
+        self.area(ANCHORS_AT + 16, ENTRY_BYTES)
+            .unwrap_or(Section::plain(&[]))
     }
 
     /// Places of signatures that are tried on each file.
     pub(super) fn always(&self) -> &'d [u8] {
-        self.area(ANCHORS_AT + 32, 4).unwrap_or_default()
+        self.all(ANCHORS_AT + 32, 4)
     }
 }
 
@@ -89,8 +96,8 @@ pub(super) struct Table<'d> {
     filter: &'d [[u8; 8]],
     /// The part of the filter that is asked with the whole window's hash.
     hashed: &'d [[u8; 8]],
-    buckets: &'d [[u8; 4]],
-    entries: &'d [u8],
+    buckets: Section<'d>,
+    entries: Section<'d>,
 }
 
 impl<'d> Table<'d> {
@@ -120,12 +127,16 @@ impl<'d> Table<'d> {
     }
 
     fn bucket(&self, hash: u64) -> Option<&'d [u8]> {
-        let log2 = self.buckets.len().checked_sub(1)?.trailing_zeros();
-        let bucket = filter_word(hash, log2);
-        let from = usize::try_from(u32::from_le_bytes(*self.buckets.get(bucket)?)).ok()?;
-        let to = usize::try_from(u32::from_le_bytes(*self.buckets.get(bucket + 1)?)).ok()?;
-        self.entries
-            .get(from.checked_mul(ENTRY_BYTES)?..to.checked_mul(ENTRY_BYTES)?)
+        let bounds = self.buckets.len() / 4;
+        let log2 = bounds.checked_sub(1)?.trailing_zeros();
+        let bounds = self.buckets.get(filter_word(hash, log2) * 4, 8).ok()?;
+        let bound = |at| {
+            usize::try_from(u32_at(bounds, at)?)
+                .ok()?
+                .checked_mul(ENTRY_BYTES)
+        };
+        let (from, to) = (bound(0)?, bound(4)?);
+        self.entries.get(from, to.checked_sub(from)?).ok()
     }
 }
 
@@ -146,7 +157,7 @@ pub(super) struct Anchor<'d> {
 }
 
 impl<'d> Anchor<'d> {
-    pub(super) fn read(anchor: &[u8], entries: &'d [u8]) -> Option<Self> {
+    pub(super) fn read(anchor: &[u8], entries: Section<'d>) -> Option<Self> {
         let first = usize::try_from(u32_at(anchor, 16)?).ok()?;
         let count = usize::try_from(u32_at(anchor, 20)?).ok()?;
         Some(Self {
@@ -157,11 +168,12 @@ impl<'d> Anchor<'d> {
                 shift: u32_at(anchor, 8)?,
             },
             distance: usize::try_from(u32_at(anchor, 12)?).ok()?,
-            entries: slice(
-                entries,
-                first.checked_mul(ENTRY_BYTES)?,
-                count.checked_mul(ENTRY_BYTES)?,
-            )?,
+            entries: entries
+                .get(
+                    first.checked_mul(ENTRY_BYTES)?,
+                    count.checked_mul(ENTRY_BYTES)?,
+                )
+                .ok()?,
         })
     }
 
@@ -190,9 +202,9 @@ fn tagged(entries: &[u8], wanted: u32) -> impl Iterator<Item = u32> + '_ {
 }
 
 impl Guard {
-    pub(super) fn read(guards: &[u8], number: u32) -> Option<Self> {
+    pub(super) fn read(guards: Section<'_>, number: u32) -> Option<Self> {
         let at = usize::try_from(number).ok()?.checked_mul(GUARD_BYTES)?;
-        let guard = slice(guards, at, GUARD_BYTES)?;
+        let guard = guards.get(at, GUARD_BYTES).ok()?;
         let place = |at| usize::try_from(u32_at(guard, at)?).ok();
         Some(Self {
             signature: place(0)?,

@@ -51,7 +51,7 @@ impl DefinitionsFile {
         verify: VerifyMode,
     ) -> Result<Self, DefinitionsError> {
         let file = bytes.as_ref();
-        let header = Header::read(file)?;
+        let header = Header::read(file, file.len() as u64)?;
         let (hashes, trailer) = tree_and_trailer(file, header.pages)?;
         let signer = check_signature(header.pages, hashes, trailer, trusted)?;
         let mut pages = Pages::unchecked(Box::new(bytes), header.pages);
@@ -99,9 +99,21 @@ impl DefinitionsFile {
         self.sections
             .iter()
             .find(|(have, _)| *have == kind)
-            .map_or_else(Section::absent, |(_, range)| {
-                Section::new(&self.pages, range.start, range.len())
-            })
+            // Sections lie within the file: that was compared when it was opened.
+            .and_then(|(_, range)| Section::new(&self.pages, range.start, range.len()))
+            .unwrap_or(Section::plain(&[]))
+    }
+
+    /// Where in the file a section lies; empty when there is none of this kind.
+    pub(super) fn place(&self, kind: SectionKind) -> Range<usize> {
+        let found = self.sections.iter().find(|(have, _)| *have == kind);
+        found.map_or(0..0, |(_, range)| range.clone())
+    }
+
+    /// Whether a page was asked for that is not what was signed. It was not used.
+    #[must_use]
+    pub fn is_damaged(&self) -> bool {
+        self.pages.is_damaged()
     }
 
     /// The kinds of sections that there are and that this program knows, with their bytes, in the
@@ -123,21 +135,21 @@ impl fmt::Debug for DefinitionsFile {
     }
 }
 
-struct Header {
-    revision: DefinitionRevision,
-    pages: u64,
+pub(super) struct Header {
+    pub(super) revision: DefinitionRevision,
+    pub(super) pages: u64,
     sections: usize,
 }
 
 impl Header {
-    fn read(file: &[u8]) -> Result<Self, DefinitionsError> {
+    /// Reads the beginning of a file of `got` bytes: its first page, or all of it if it is shorter.
+    pub(super) fn read(file: &[u8], got: u64) -> Result<Self, DefinitionsError> {
         let start = file.get(..MAGIC.len()).unwrap_or(file);
         if start.is_empty() || !MAGIC.starts_with(start) {
             return Err(DefinitionsError::NotDefinitions {
                 start: hex::encode(start),
             });
         }
-        let got = file.len() as u64;
         let truncated = |expected| DefinitionsError::Truncated { expected, got };
         if file.len() < PAGE_BYTES {
             return Err(truncated(PAGE_BYTES as u64));
@@ -171,7 +183,10 @@ impl Header {
         Ok(header)
     }
 
-    fn sections(&self, file: &[u8]) -> Result<Vec<(SectionKind, Range<usize>)>, DefinitionsError> {
+    pub(super) fn sections(
+        &self,
+        file: &[u8],
+    ) -> Result<Vec<(SectionKind, Range<usize>)>, DefinitionsError> {
         let malformed = |what: String| DefinitionsError::Malformed { what };
         if self.sections > MAX_SECTIONS {
             return Err(malformed(format!(
@@ -235,6 +250,15 @@ fn check_signature(
     trailer: &[u8],
     trusted: &TrustedKeys,
 ) -> Result<PublicKey, DefinitionsError> {
+    check_trailer(trailer, trusted, || root_hash(pages, hashes))
+}
+
+/// Whether a trusted key has signed the root.
+pub(super) fn check_trailer(
+    trailer: &[u8],
+    trusted: &TrustedKeys,
+    root: impl FnOnce() -> [u8; HASH_BYTES],
+) -> Result<PublicKey, DefinitionsError> {
     let parts = trailer
         .split_first_chunk::<8>()
         .filter(|(magic, _)| **magic == TRAILER_MAGIC)
@@ -251,8 +275,7 @@ fn check_signature(
             trusted: trusted.len(),
         });
     }
-    let root = root_hash(pages, hashes);
-    if !signer.verifies(&signed_message(&root), signature) {
+    if !signer.verifies(&signed_message(&root()), signature) {
         return Err(DefinitionsError::BadSignature { signer });
     }
     Ok(signer)

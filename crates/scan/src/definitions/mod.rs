@@ -7,7 +7,10 @@ pub mod layout;
 pub(crate) mod pages;
 pub(crate) mod revision;
 mod rules;
+pub(crate) mod whole;
 pub use rules::{maturity_number, type_number};
+
+use std::ops::Range;
 
 use model::{DefinitionRevision, DefinitionType, Maturity};
 
@@ -164,6 +167,18 @@ impl Definitions {
         self.file.counts()
     }
 
+    /// The part of the file that nearly every scan reads much of, in bytes. Of the rest a scan reads
+    /// some pages here and there.
+    #[must_use]
+    pub fn hot(&self) -> Range<usize> {
+        self.file.place(SectionKind::Patterns)
+    }
+
+    /// Whether a scan came upon a page that is not what was signed.
+    pub(crate) fn is_damaged(&self) -> bool {
+        self.file.is_damaged()
+    }
+
     /// The rule with this number.
     pub(crate) fn rule(&self, number: u32) -> Result<Option<Rule>, DefinitionsError> {
         RuleTable::read(&self.file)?.rule(number)
@@ -203,8 +218,8 @@ impl Definitions {
 impl DefinitionsFile {
     fn patterns(&self) -> Result<Option<Patterns<'_>>, DefinitionsError> {
         Patterns::read(
-            self.section(SectionKind::Patterns)?,
-            self.section(SectionKind::PatternPrograms)?,
+            self.pages(SectionKind::Patterns),
+            self.pages(SectionKind::PatternPrograms),
         )
     }
 

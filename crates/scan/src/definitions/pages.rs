@@ -3,7 +3,7 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::DefinitionsError;
 use super::bytes::slice;
@@ -15,6 +15,8 @@ pub(super) struct Pages {
     count: u64,
     /// One bit for each page that was checked; absent when all of them are known to be right.
     checked: Option<Box<[AtomicU64]>>,
+    /// Whether a page was asked for that is not what the tree says.
+    damaged: AtomicBool,
 }
 
 impl Pages {
@@ -26,7 +28,13 @@ impl Pages {
             bytes,
             count,
             checked: Some(checked),
+            damaged: AtomicBool::new(false),
         }
+    }
+
+    /// Whether a page was asked for, and refused, that is not what was signed.
+    pub(super) fn is_damaged(&self) -> bool {
+        self.damaged.load(Ordering::Relaxed)
     }
 
     /// From now on no page is compared: all were, or are known to be right.
@@ -45,12 +53,17 @@ impl Pages {
 
     /// These bytes, once the pages under them were compared.
     pub(super) fn range(&self, range: Range<usize>) -> Result<&[u8], DefinitionsError> {
+        self.check_range(&range)?;
+        self.bytes().get(range).ok_or_else(|| self.outside())
+    }
+
+    fn check_range(&self, range: &Range<usize>) -> Result<(), DefinitionsError> {
         if range.start < range.end && self.checked.is_some() {
             let first = (range.start / PAGE_BYTES) as u64;
             let last = ((range.end - 1) / PAGE_BYTES) as u64;
             (first..=last).try_for_each(|page| self.check_once(page))?;
         }
-        self.bytes().get(range).ok_or_else(|| self.outside())
+        Ok(())
     }
 
     fn check_once(&self, page: u64) -> Result<(), DefinitionsError> {
@@ -64,7 +77,10 @@ impl Pages {
         let bit = 1 << (page % 64);
         // Two threads may compare one page at the same time; neither reads it before it has.
         if word.load(Ordering::Acquire) & bit == 0 {
-            self.check(page)?;
+            if let Err(error) = self.check(page) {
+                self.damaged.store(true, Ordering::Relaxed);
+                return Err(error);
+            }
             word.fetch_or(bit, Ordering::Release);
         }
         Ok(())
@@ -104,41 +120,50 @@ impl fmt::Debug for Pages {
     }
 }
 
-/// A section whose pages are compared as they are read.
+/// A section, or a piece of one, whose pages are compared as they are read.
 #[derive(Debug, Clone, Copy)]
 pub struct Section<'d> {
-    pages: Option<&'d Pages>,
-    start: usize,
-    length: usize,
+    bytes: &'d [u8],
+    /// The pages that the bytes lie in, and where in them; absent for bytes without a tree.
+    pages: Option<(&'d Pages, usize)>,
 }
 
 impl<'d> Section<'d> {
-    pub(super) const fn new(pages: &'d Pages, start: usize, length: usize) -> Self {
-        Self {
-            pages: Some(pages),
-            start,
-            length,
-        }
+    pub(super) fn new(pages: &'d Pages, start: usize, length: usize) -> Option<Self> {
+        Some(Self {
+            bytes: slice(pages.bytes(), start, length)?,
+            pages: Some((pages, start)),
+        })
     }
 
-    pub(super) const fn absent() -> Self {
-        Self {
-            pages: None,
-            start: 0,
-            length: 0,
-        }
+    /// Bytes that need no comparison.
+    #[must_use]
+    pub const fn plain(bytes: &'d [u8]) -> Self {
+        Self { bytes, pages: None }
     }
 
     /// Its bytes.
     #[must_use]
     pub const fn len(&self) -> usize {
-        self.length
+        self.bytes.len()
     }
 
     /// Whether the file has nothing of this kind.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.length == 0
+        self.bytes.is_empty()
+    }
+
+    /// A piece of it that is compared when it is read; `None` when it lies outside.
+    #[must_use]
+    pub fn piece(&self, at: usize, length: usize) -> Option<Self> {
+        Some(Self {
+            bytes: slice(self.bytes, at, length)?,
+            // The section lies within the file, so this sum can't overflow.
+            pages: self
+                .pages
+                .map(|(pages, start)| (pages, start.saturating_add(at))),
+        })
     }
 
     /// `length` bytes at `at`, counted from the section's beginning.
@@ -146,20 +171,15 @@ impl<'d> Section<'d> {
     /// # Errors
     /// When a page under them was altered, or they lie outside of the section.
     pub fn get(&self, at: usize, length: usize) -> Result<&'d [u8], DefinitionsError> {
-        let end = at.checked_add(length).filter(|end| *end <= self.length);
-        let (Some(end), Some(pages)) = (end, self.pages) else {
-            if length == 0 && at == 0 {
-                return Ok(&[]);
-            }
-            return Err(DefinitionsError::Malformed {
+        let piece = self
+            .piece(at, length)
+            .ok_or_else(|| DefinitionsError::Malformed {
                 what: format!(
                     "{length} bytes at {at} are asked for in a section of {}",
-                    self.length
+                    self.len()
                 ),
-            });
-        };
-        // The section lies within the file, so these sums can't overflow.
-        pages.range(self.start.saturating_add(at)..self.start.saturating_add(end))
+            })?;
+        piece.whole()
     }
 
     /// All of it.
@@ -167,6 +187,9 @@ impl<'d> Section<'d> {
     /// # Errors
     /// When a page of it was altered.
     pub fn whole(&self) -> Result<&'d [u8], DefinitionsError> {
-        self.get(0, self.length)
+        if let Some((pages, start)) = self.pages {
+            pages.check_range(&(start..start.saturating_add(self.len())))?;
+        }
+        Ok(self.bytes)
     }
 }

@@ -11,8 +11,9 @@ use crate::executable::{Executable, ExecutableFormat};
 impl Run<'_, '_> {
     /// The rules for these bytes as a whole.
     pub(super) fn match_hashes(&mut self, digests: &mut Digests<'_>, found: &mut Vec<u32>) {
-        let looked_up = self.look_up(Hashed::File, digests, found);
-        self.note_damage(looked_up);
+        if self.look_up(Hashed::File, digests, found).is_err() {
+            self.note_damage();
+        }
     }
 
     /// The rules for the sections and the imports of a PE file.
@@ -29,8 +30,9 @@ impl Run<'_, '_> {
         let wanted = self.has_tables(Hashed::Imports);
         if let Some(list) = wanted.then(|| executable.import_list(bytes)).flatten() {
             let mut digests = Digests::new(&list);
-            let looked_up = self.look_up(Hashed::Imports, &mut digests, found);
-            self.note_damage(looked_up);
+            if self.look_up(Hashed::Imports, &mut digests, found).is_err() {
+                self.note_damage();
+            }
         }
         if !self.has_tables(Hashed::Section) {
             return;
@@ -45,16 +47,18 @@ impl Run<'_, '_> {
                 return;
             }
             let mut digests = Digests::new(content);
-            let looked_up = self.look_up(Hashed::Section, &mut digests, found);
-            self.note_damage(looked_up);
+            if self.look_up(Hashed::Section, &mut digests, found).is_err() {
+                self.note_damage();
+            }
         }
     }
 
     /// Whether the definitions want nothing to be reported of these bytes.
     pub(super) fn is_allowed(&mut self, digests: &mut Digests<'_>) -> bool {
         let mut found = Vec::new();
-        let looked_up = self.look_up(Hashed::Allowed, digests, &mut found);
-        self.note_damage(looked_up);
+        if self.look_up(Hashed::Allowed, digests, &mut found).is_err() {
+            self.note_damage();
+        }
         !found.is_empty()
     }
 
@@ -84,12 +88,10 @@ impl Run<'_, '_> {
     }
 
     /// Says that definitions could not be read.
-    pub(super) fn note_damage(&mut self, read: Result<(), DefinitionsError>) {
-        if read.is_err() {
-            let known = |at: &model::verdict::RemarkAt| at.remark == Remark::DefinitionsDamaged;
-            if !self.verdict.remarks.iter().any(known) {
-                self.remark_here(Remark::DefinitionsDamaged);
-            }
+    pub(super) fn note_damage(&mut self) {
+        let known = |at: &model::verdict::RemarkAt| at.remark == Remark::DefinitionsDamaged;
+        if !self.verdict.remarks.iter().any(known) {
+            self.remark_here(Remark::DefinitionsDamaged);
         }
     }
 }

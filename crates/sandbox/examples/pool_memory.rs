@@ -1,0 +1,143 @@
+//! What a pool takes of memory: all its processes together, one more worker, and a reload.
+//!
+//!     cargo run --release -p sandbox --example pool_memory -- \
+//!         target/release/garrison-agent DEFINITIONS KEY FOLDER…
+//!
+//! Prints lines of a name and mebibytes. Proportional set size (PSS): what several processes map
+//! counts in part for each.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use sandbox::{Pool, PoolConfig, Sealed, WorkerCommand};
+use scan::{Limits, PublicKey, TrustedKeys};
+
+type Failure = Box<dyn std::error::Error>;
+
+const MAX_DEFINITIONS: u64 = 2 << 30;
+/// Longer than workers wait until they give back what they don't need.
+const REST: Duration = Duration::from_secs(3);
+
+fn main() -> Result<(), Failure> {
+    let mut arguments = std::env::args().skip(1);
+    let (Some(agent), Some(definitions), Some(key)) =
+        (arguments.next(), arguments.next(), arguments.next())
+    else {
+        return Err("expected the agent's program, definitions, their key and folders".into());
+    };
+    let limits = Limits::default();
+    let worker = WorkerCommand {
+        program: agent.into(),
+        arguments: vec!["worker".into()],
+    };
+    let trusted = TrustedKeys::none().with(PublicKey::parse(&key)?);
+    let open = || -> Result<Sealed, Failure> {
+        Ok(Sealed::from_file(
+            File::open(&definitions)?.into(),
+            MAX_DEFINITIONS,
+        )?)
+    };
+    let mut files = Vec::new();
+    for folder in arguments {
+        walk(Path::new(&folder), &mut files)?;
+    }
+    let pool = Pool::new(PoolConfig::new(worker, &limits), open()?, &trusted)?;
+    let next = std::sync::atomic::AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Ok(file) = File::open(path) {
+                        pool.scan(std::os::fd::AsFd::as_fd(&file), &limits);
+                    }
+                }
+            });
+        }
+    });
+    let workers = pool.idle_processes();
+    let least = |workers: &[u32]| -> Result<f64, Failure> {
+        let private = workers.iter().map(|worker| memory(*worker));
+        let private = private.collect::<Result<Vec<_>, _>>()?;
+        Ok(private
+            .iter()
+            .map(|memory| memory.1)
+            .fold(f64::MAX, f64::min))
+    };
+    println!("scanned {:.2}", family()?);
+    println!("worker {:.2}", least(&workers)?);
+    std::thread::sleep(REST);
+    let before = family()?;
+    println!("resting {before:.2}");
+    println!("resting_worker {:.2}", least(&workers)?);
+    let again = open()?;
+    let done = AtomicBool::new(false);
+    let (reloaded, most) = std::thread::scope(|scope| {
+        let watch = scope.spawn(|| {
+            let mut most = before;
+            while !done.load(Ordering::Relaxed) {
+                most = most.max(family().unwrap_or(0.0));
+            }
+            most
+        });
+        let reloaded = pool.reload(again, &trusted);
+        done.store(true, Ordering::Relaxed);
+        (reloaded, watch.join().unwrap_or(f64::MAX))
+    });
+    reloaded?;
+    println!("reload {:.2}", most - before);
+    println!("in_place {}", u8::from(open()?.is_in_place()));
+    Ok(())
+}
+
+fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            walk(&entry.path(), files)?;
+        } else if kind.is_file() {
+            files.push(entry.path());
+        }
+    }
+    Ok(())
+}
+
+/// Mebibytes of this process and all below it.
+fn family() -> Result<f64, Failure> {
+    let mut sum = 0.0;
+    let mut next = vec![std::process::id()];
+    while let Some(process) = next.pop() {
+        // One that ended meanwhile has none.
+        sum += memory(process).map_or(0.0, |memory| memory.0);
+        for thread in fs::read_dir(format!("/proc/{process}/task"))
+            .into_iter()
+            .flatten()
+        {
+            let children = fs::read_to_string(thread?.path().join("children")).unwrap_or_default();
+            next.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|id| id.parse::<u32>().ok()),
+            );
+        }
+    }
+    Ok(sum)
+}
+
+/// Proportional and private mebibytes of a process.
+fn memory(process: u32) -> Result<(f64, f64), Failure> {
+    let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
+    let field = |name: &str| -> Option<f64> {
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<f64>().ok()? / 1024.0)
+    };
+    let fields = [field("Pss"), field("Private_Clean"), field("Private_Dirty")];
+    let [Some(proportional), Some(clean), Some(dirty)] = fields else {
+        return Err("the kernel says nothing of memory".into());
+    };
+    Ok((proportional, clean + dirty))
+}
