@@ -1,7 +1,7 @@
 # Every target installs the Debian packages that it misses (packages.txt).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up static test check soak bench rust
+.PHONY: help up static test check soak bench bench-scan rust
 
 # rustup's place, for shells that were open before it was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -49,6 +49,11 @@ soak: rust
 bench: rust
 	@scripts/install-packages build bench
 	@cargo xtask bench $(ARGS)
+
+## bench-scan  the same beside ClamAV and YARA: make bench-scan ARGS='load yara'
+bench-scan: rust
+	@scripts/install-packages build bench bench-scan
+	@cargo xtask bench-scan $(ARGS)
 
 ## help    this list
 help:

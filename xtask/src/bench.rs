@@ -2,14 +2,16 @@
 //!
 //! Each part starts what it needs in a folder of its own, writes its figures to
 //! build/bench/PART.json and puts them into docs/benchmarks.md. The parts are
-//! `start.rs`, `idle.rs`, `load.rs`, `scan.rs` and `flows.rs`; what they stand on is in
-//! `system.rs` (the programs) and `process.rs` (what /proc says of them).
+//! `start.rs`, `idle.rs`, `load.rs`, `scan.rs` and `flows.rs`, and by `cargo xtask bench-scan` the
+//! rows of `peers/`, which have ClamAV and YARA beside them; what they stand on is in `system.rs`
+//! (the programs) and `process.rs` (what /proc says of them).
 
 mod conditions;
 mod figure;
 mod flows;
 mod idle;
 mod load;
+mod peers;
 mod process;
 mod report;
 mod scan;
@@ -42,10 +44,17 @@ enum Part {
     Load,
     Scan,
     Flows,
+    Peers(peers::Row),
 }
 
 impl Part {
-    const ALL: [Part; 5] = [Part::Start, Part::Idle, Part::Load, Part::Scan, Part::Flows];
+    /// What a run without names takes.
+    const OWN: [Part; 5] = [Part::Start, Part::Idle, Part::Load, Part::Scan, Part::Flows];
+
+    fn all() -> impl Iterator<Item = Part> {
+        let rows = peers::Row::ALL.into_iter().map(Part::Peers);
+        Part::OWN.into_iter().chain(rows)
+    }
 
     const fn name(self) -> &'static str {
         match self {
@@ -54,22 +63,21 @@ impl Part {
             Part::Load => "load",
             Part::Scan => "scan",
             Part::Flows => "flows",
+            Part::Peers(row) => row.name(),
         }
     }
 
     fn choose(names: &[&str]) -> anyhow::Result<Vec<Part>> {
         if names.is_empty() {
-            return Ok(Part::ALL.to_vec());
+            return Ok(Part::OWN.to_vec());
         }
+        let known: Vec<&str> = Part::all().map(Part::name).collect();
         names
             .iter()
             .map(|name| {
-                Part::ALL
-                    .into_iter()
+                Part::all()
                     .find(|part| part.name() == *name)
-                    .with_context(|| {
-                        format!("expected start, idle, load, scan or flows, got {name:?}")
-                    })
+                    .with_context(|| format!("expected {}, got {name:?}", known.join(", ")))
             })
             .collect()
     }
@@ -81,8 +89,24 @@ impl Part {
             Part::Load => load::measure(bench),
             Part::Scan => scan::measure(bench),
             Part::Flows => flows::measure(bench),
+            Part::Peers(row) => row.measure(bench),
         }
     }
+}
+
+/// Rows of the comparison with ClamAV and YARA: all of them, or those that are named.
+pub(crate) fn run_peers(workspace: &Workspace, names: &[&str]) -> anyhow::Result<ExitCode> {
+    let (options, rows): (Vec<&str>, Vec<&str>) =
+        names.iter().partition(|name| name.starts_with("--"));
+    let mut parts: Vec<String> = rows.iter().map(|row| format!("scan-{row}")).collect();
+    if parts.is_empty() {
+        parts = peers::Row::ALL.map(|row| row.name().to_owned()).to_vec();
+    }
+    let names: Vec<&str> = options
+        .into_iter()
+        .chain(parts.iter().map(String::as_str))
+        .collect();
+    run(workspace, &names)
 }
 
 /// What every part works with.
@@ -171,7 +195,10 @@ fn build(workspace: &Workspace, parts: &[Part]) -> anyhow::Result<()> {
         _ => &PROGRAMS,
     };
     for program in programs {
-        command.args(["--package", program]);
+        command.args(["--package", program, "--bin", program]);
+    }
+    if parts.contains(&Part::Peers(peers::Row::Memory)) {
+        command.args(["--package", "sandbox", "--example", "pool_memory"]);
     }
     if !command.status().context("cargo build")?.success() {
         bail!("the build failed; cargo's messages stand above");
@@ -185,11 +212,11 @@ mod tests {
 
     #[test]
     fn parts_are_taken_by_name_and_all_of_them_without_one() {
-        assert_eq!(Part::choose(&[]).unwrap(), Part::ALL);
+        assert_eq!(Part::choose(&[]).unwrap(), Part::OWN);
         assert_eq!(Part::choose(&["load"]).unwrap(), [Part::Load]);
         let error = Part::choose(&["laod"]).unwrap_err().to_string();
         assert!(
-            error.contains("expected start, idle, load, scan or flows"),
+            error.contains("expected start, idle, load, scan, flows, scan-load"),
             "{error}"
         );
     }

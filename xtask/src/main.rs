@@ -25,6 +25,8 @@ cargo xtask test                   every test; the last line counts them
 cargo xtask test --package NAME…   the test executables of these packages alone
 cargo xtask soak [PROOF…]          the long proofs in full, resumable
 cargo xtask bench [PART…]          start, idle, load, scan, flows: into docs/benchmarks.md
+cargo xtask bench-scan [ROW…]      beside ClamAV and YARA: load, memory, speed, growth, one, yara,
+                                   build, cores
 cargo xtask bench --as-built …     the same, with the programs in target/release
 cargo xtask bench --tables         the tables again, from build/bench, without measuring";
 
@@ -48,6 +50,7 @@ fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
         ["test", rest @ ..] => test::run(&Workspace::find()?, &test::Selection::parse(rest)?),
         ["soak", rest @ ..] => soak::run(&Workspace::find()?, rest),
         ["bench", rest @ ..] => bench::run(&Workspace::find()?, rest),
+        ["bench-scan", rest @ ..] => bench::run_peers(&Workspace::find()?, rest),
         // Not for people: see test/guardian.rs.
         ["guard", marker, folder] => test::guard(marker, folder.as_ref()),
         ["help" | "--help" | "-h"] => {

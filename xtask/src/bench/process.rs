@@ -95,6 +95,26 @@ pub(super) fn cpu_of_family(root: u32) -> anyhow::Result<f64> {
     Ok(f64::from(ticks) / TICKS_PER_SECOND)
 }
 
+/// CPU time of all children of this process that ended and were waited for, and of theirs, in
+/// seconds.
+pub(super) fn cpu_of_ended_children() -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").context("/proc/self/stat")?;
+    // cutime, cstime
+    let ticks = field(&stat, 13).zip(field(&stat, 14));
+    let (user, system) = ticks.context("/proc/self/stat")?;
+    Ok(f64::from(user + system) / TICKS_PER_SECOND)
+}
+
+/// The largest resident set of a process so far, in MiB.
+pub(super) fn high_water(process: u32) -> anyhow::Result<f64> {
+    let path = format!("/proc/{process}/status");
+    let text = std::fs::read_to_string(&path).with_context(|| path.clone())?;
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let number = line.and_then(|line| line.trim().strip_suffix("kB"));
+    let number = number.with_context(|| format!("{path}: no VmHWM in kB"))?;
+    Ok(number.trim().parse::<f64>()? / 1024.0)
+}
+
 /// A field of /proc/PID/stat, counted from the state on, which is 0.
 fn field(stat: &str, index: usize) -> Option<u32> {
     let (_, rest) = stat.rsplit_once(')')?;

@@ -66,7 +66,7 @@ impl Results {
 pub(super) fn write(document: &Path, folder: &Path) -> anyhow::Result<()> {
     let mut text =
         std::fs::read_to_string(document).with_context(|| document.display().to_string())?;
-    for part in Part::ALL {
+    for part in Part::all() {
         if let Some(results) = Results::load(folder, part)? {
             text = with_table(&text, part.name(), &results.table())
                 .with_context(|| document.display().to_string())?;
@@ -113,7 +113,7 @@ mod tests {
     fn every_part_has_its_place_in_the_document() {
         let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/benchmarks.md");
         let text = std::fs::read_to_string(document).unwrap();
-        for part in Part::ALL {
+        for part in Part::all() {
             with_table(&text, part.name(), "").unwrap();
         }
     }
