@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use flows::PortProfile;
 use garrison_flows::FlowsCommand;
 use garrison_flows::arguments::profiles;
+use garrison_flows::doctor::DoctorArguments;
 
 use crate::ctl::CtlArguments;
 use crate::ctl::moment::parse_span;
@@ -49,6 +50,8 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Box<FlowsCommand>,
     },
+    /// Check which flows work from here: what is broken, why, and the line that mends it
+    Doctor(Box<DoctorArguments>),
     /// Run a site's manager
     Manager(ServiceArguments),
     /// Run the cloud services, or make a token for a site

@@ -28,6 +28,9 @@ use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
+    if let Some(code) = garrison_flows::pac_worker() {
+        return code;
+    }
     let cli = Cli::parse();
     logs::begin();
     net::install_crypto();
@@ -55,6 +58,11 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Definitions { command } => definition::run(command),
         Command::Ctl(arguments) => ctl::run(arguments).await,
         Command::Flows { command } => Ok(garrison_flows::run("garrison flows", &command)),
+        Command::Doctor(arguments) => Ok(garrison_flows::doctor::run(
+            "garrison doctor",
+            &arguments,
+            &garrison_flows::doctor::Identity::default(),
+        )),
         Command::Try { command } => trial::run(command).await,
     }
 }

@@ -43,6 +43,7 @@ impl Authority {
             name: name.to_owned(),
         };
         std::fs::write(authority.folder.join("index.txt"), "")?;
+        std::fs::write(authority.folder.join("crlnumber"), "01\n")?;
         std::fs::write(
             authority.folder.join("index.txt.attr"),
             "unique_subject = no\n",
@@ -176,9 +177,10 @@ impl Authority {
         }
         let text = format!(
             "[ca]\ndefault_ca = own\n\
-             [own]\ndatabase = index.txt\nnew_certs_dir = .\ncertificate = ca.pem\n\
+             [own]\ndatabase = index.txt\ncrlnumber = crlnumber\ncrl_extensions = listed\nnew_certs_dir = .\ncertificate = ca.pem\n\
              private_key = ca.key\nrand_serial = yes\ndefault_md = sha256\npolicy = any\ncopy_extensions = none\n\
              default_days = 30\n\
+             [listed]\nauthorityKeyIdentifier = keyid\n\
              [any]\ncommonName = supplied\n\
              [req]\ndistinguished_name = subject\n[subject]\n\
              [root]\nbasicConstraints = critical, CA:TRUE\n\
