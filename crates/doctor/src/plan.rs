@@ -272,7 +272,8 @@ fn of_rows<'c>(selection: &Selection<'c>, settings: &Settings) -> Vec<Destinatio
     let mut found = Vec::new();
     for selected in &selection.flows {
         let (catalogue, flow) = (selected.catalogue, selected.flow);
-        let opens = |role: &PartyId| flow.from.contains(role);
+        // What anyone opens, such as a lookup of a name, a host of every role opens too.
+        let opens = |role: &PartyId| flow.from.iter().any(|party| catalogue.plays(role, party));
         if settings.role.as_ref().is_some_and(|role| !opens(role)) {
             continue;
         }

@@ -137,6 +137,30 @@ impl Estate {
         Ok(())
     }
 
+    /// What the doctor says on the host of a role of the flows that it opens.
+    ///
+    /// # Errors
+    /// Where it can't say anything.
+    pub fn examine(&self, role: &str) -> anyhow::Result<Value> {
+        let host = self.host(role)?;
+        // The manager's flows end at the cloud, the others' at the manager.
+        let ca = match role {
+            "manager" => self.host("cloud")?.folder().join("garrison/cloud/ca.pem"),
+            _ => self.host("operator")?.folder().join("ca.pem"),
+        };
+        let by_name = [format!("manager={MANAGER}"), format!("cloud={CLOUD}")];
+        let mut words = vec!["doctor", "--json", "--role", role, "--ca", text(&ca)?];
+        for value in &by_name {
+            words.extend(["--set", value]);
+        }
+        for value in self.rules.site.iter().skip(by_name.len()) {
+            words.extend(["--set", value]);
+        }
+        let output = host.run("garrison-flows", &words)?;
+        serde_json::from_slice(&output.stdout)
+            .with_context(|| format!("the doctor on {role}: {}", said(&output)))
+    }
+
     /// By role, what each host dropped.
     ///
     /// # Errors

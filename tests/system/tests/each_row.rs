@@ -13,6 +13,7 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use flows::{Catalogue, Flow};
+use serde_json::Value;
 use system_tests::estate::{Estate, Feature, Installed};
 use system_tests::lab::can_make;
 use system_tests::places;
@@ -80,6 +81,8 @@ fn without(site: &Installed<'_>, flow: &Flow) -> Vec<String> {
         feature.works(site, &turn, limit).unwrap()
     });
 
+    let named = doctor_names(site, id);
+
     site.estate().load(None).unwrap();
     all_work(site, &format!("{id}-after"));
     Feature::ALL
@@ -90,7 +93,32 @@ fn without(site: &Installed<'_>, flow: &Flow) -> Vec<String> {
             let how = if works { "works" } else { "is lost" };
             format!("without {id} the feature {:?} {how}", feature.name())
         })
+        .chain(named)
         .collect()
+}
+
+/// What is wrong with what the doctor says on a host that opens this flow.
+fn doctor_names(site: &Installed<'_>, id: &str) -> Option<String> {
+    let role = match id {
+        "agent-channel" | "dns" | "time" => "agent",
+        "console" => "browser",
+        "api" => "operator",
+        "manager-cloud" => "manager",
+        other => panic!("{other}: nobody of this test opens it"),
+    };
+    let report = site.estate().examine(role).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let names = |finding: &Value| {
+        let flows = finding["flows"].as_array().unwrap();
+        flows.iter().any(|flow| flow == id)
+    };
+    // Without a name server the flows that dial names are found broken, too.
+    let good = if id == "dns" {
+        findings.iter().any(names)
+    } else {
+        findings.first().is_some_and(names)
+    };
+    (!good).then(|| format!("without {id} the doctor on {role} does not name it: {report:#}"))
 }
 
 /// Waits until every feature works, and says how long each took.

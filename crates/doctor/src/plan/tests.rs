@@ -166,6 +166,23 @@ fn a_target_is_known_by_the_rows_that_want_it_and_else_has_its_own() {
 }
 
 #[test]
+fn a_role_opens_its_own_rows_and_those_of_anyone() {
+    let selection = flows::select(Catalogue::garrison(), &Site::default()).unwrap();
+    let settings = Settings {
+        role: Some(PartyId::parse("agent").unwrap()),
+        ..Settings::default()
+    };
+    let plan = plan(&[selection], &[], None, &direct(), &settings, &no_pac).unwrap();
+    let mut flows: Vec<&str> = plan
+        .destinations
+        .iter()
+        .map(|destination| destination.flow.id.as_str())
+        .collect();
+    flows.dedup();
+    assert_eq!(flows, ["agent-channel", "dns", "time"]);
+}
+
+#[test]
 fn an_unknown_role_is_named_with_those_that_exist() {
     let selection = flows::select(sep(), &Site::default()).unwrap();
     let settings = Settings {

@@ -31,7 +31,7 @@ impl Rules {
     /// # Errors
     /// Where the program refuses.
     pub fn render(&self, role: &str, host: &Host) -> anyhow::Result<String> {
-        let mut words = vec!["flows", "render", "nftables", "--role", role];
+        let mut words = vec!["render", "nftables", "--role", role];
         for value in &self.site {
             words.extend(["--set", value]);
         }
@@ -39,10 +39,10 @@ impl Rules {
         if let Some(file) = file {
             words.extend(["--catalog", file]);
         }
-        let output = host.run("garrison", &words)?;
+        let output = host.run("garrison-flows", &words)?;
         ensure!(
             output.status.success(),
-            "garrison {}: {}",
+            "garrison-flows {}: {}",
             words.join(" "),
             said(&output)
         );

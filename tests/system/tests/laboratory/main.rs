@@ -13,11 +13,9 @@ mod cases;
 mod curl;
 mod paper;
 
-use std::process::Command;
 use std::sync::Mutex;
 
 use serde_json::Value;
-use skip::skip;
 use system_tests::lab::can_make;
 use system_tests::places;
 
@@ -35,9 +33,6 @@ fn each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said() {
     let test = "each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said";
     if !can_make(test, &["python3", "openssl", "squid", "setpriv"]) {
         return;
-    }
-    if !has_doctor() {
-        return skip(test, "garrison-flows was built without its doctor");
     }
     let mut plan = Plan::new();
     cases::lay_out(&mut plan);
@@ -106,12 +101,6 @@ fn one_cause_is_one_finding(bench: &Bench) {
         assert!(text.contains(&name), "{name}: {text}");
     }
     assert!(findings[0]["mend"]["lines"].is_array(), "{text}");
-}
-
-fn has_doctor() -> bool {
-    let program = places::program("garrison-flows").unwrap();
-    let help = Command::new(program).args(["doctor", "--help"]).output();
-    help.unwrap().status.success()
 }
 
 fn examine<'c>(bench: &Bench, cases: &[&'c Case]) -> Vec<(&'c Case, String, Value)> {
