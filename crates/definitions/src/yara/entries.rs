@@ -9,6 +9,7 @@ use yara_x_parser::cst::{CST, SyntaxKind};
 
 use super::condition::{Names, Scope};
 use super::includes::{Namespace, Part};
+use super::needed::{Literals, Needed};
 use super::text::Text;
 use crate::error::SourceError;
 use crate::source::Source;
@@ -21,6 +22,8 @@ pub(super) struct Entry {
     pub(super) part: usize,
     pub(super) span: Range<usize>,
     pub(super) scope: Scope,
+    /// What a file must hold for it to match.
+    pub(super) needed: Option<Needed>,
     /// Every other rule of the namespace depends on it.
     pub(super) global: bool,
     /// The rules of the namespace that its condition names.
@@ -105,6 +108,7 @@ impl<'t> Parsed<'t> {
         let mut reading = Reading {
             entries: Entries::default(),
             scopes: HashMap::new(),
+            needed: HashMap::new(),
             numbers: HashMap::new(),
         };
         for (place, part) in namespace.parts.iter().enumerate() {
@@ -124,6 +128,7 @@ impl<'t> Parsed<'t> {
 struct Reading {
     entries: Entries,
     scopes: HashMap<String, Scope>,
+    needed: HashMap<String, Option<Needed>>,
     numbers: HashMap<String, usize>,
 }
 
@@ -176,6 +181,11 @@ impl Reading {
                         rules: &self.scopes,
                     };
                     let scope = names.scope(&rule.condition);
+                    let literals = Literals {
+                        patterns,
+                        rules: &self.needed,
+                    };
+                    let needed = literals.needed(&rule.condition);
                     let condition = text
                         .as_str()
                         .get(rule.condition.span().range())
@@ -186,11 +196,14 @@ impl Reading {
                         .entry(name.clone())
                         .or_insert(self.entries.rules.len());
                     self.scopes.entry(name.clone()).or_insert(scope);
+                    let known = self.needed.entry(name.clone());
+                    known.or_insert_with(|| needed.clone());
                     self.entries.rules.push(Entry {
                         name,
                         part: place,
                         span,
                         scope,
+                        needed,
                         global: rule.flags.contains(RuleFlags::Global),
                         needs,
                         modules,

@@ -1,15 +1,16 @@
-//! Groups of rules: dividing, and compiling one.
+//! Compiling a group of rules.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::ops::Range;
 
 use model::DefinitionType;
-use scan::yara::{EXTERNALS, GroupHeader, NO_RULE, Start, Starts};
+use scan::yara::{EXTERNALS, NO_RULE};
 use yara_x::errors::CompileError;
 use yara_x::{Rules, SourceCode};
 
-use super::condition::Scope;
+use super::divide::{Group, Members};
 use super::entries::{Entries, Entry};
+use super::gate;
 use super::includes::Namespace;
 use super::meta::Meta;
 use super::section;
@@ -17,75 +18,6 @@ use super::text::Text;
 use crate::error::{BuildError, SourceError};
 use crate::rule_set::RuleSet;
 use crate::source::Source;
-
-/// The rules of a group: namespace, and place in it.
-pub(super) type Members = BTreeSet<(usize, usize)>;
-
-/// The groups that there may be, tightest first: a rule goes to the first that has all the files
-/// that it can match.
-fn kinds() -> [GroupHeader; 6] {
-    let only = |start| Starts::only(start);
-    let documents = only(Start::Ole2)
-        .or(only(Start::Zip))
-        .or(only(Start::Rtf))
-        .or(only(Start::Pdf));
-    let starting = |starts| GroupHeader {
-        starts,
-        most_bytes: u64::MAX,
-    };
-    [
-        starting(only(Start::Pe)),
-        starting(only(Start::Elf)),
-        starting(only(Start::MachO)),
-        starting(documents),
-        starting(only(Start::Other)),
-        starting(Starts::ALL),
-    ]
-}
-
-/// Divides rules into groups. What a rule needs goes with it, so a rule may stand in several.
-pub(super) fn divide(entries: &[Entries]) -> Vec<(GroupHeader, Members)> {
-    let kinds = kinds();
-    let mut groups: BTreeMap<usize, Members> = BTreeMap::new();
-    for (namespace, entries) in entries.iter().enumerate() {
-        for (place, rule) in entries.rules.iter().enumerate() {
-            let group = kinds
-                .iter()
-                .position(|kind| covers(*kind, rule.scope))
-                .unwrap_or(kinds.len() - 1);
-            add(groups.entry(group).or_default(), namespace, place, entries);
-        }
-    }
-    groups
-        .into_iter()
-        .filter_map(|(group, members)| Some((*kinds.get(group)?, members)))
-        .collect()
-}
-
-/// A rule that can match nothing is somebody's mistake, and is looked for everywhere.
-fn covers(kind: GroupHeader, scope: Scope) -> bool {
-    kind.starts == Starts::ALL && kind.most_bytes == u64::MAX
-        || scope.starts != Starts::NONE
-            && scope.starts.and(kind.starts) == scope.starts
-            && scope.most_bytes <= kind.most_bytes
-}
-
-/// Adds a rule, the rules that it names, and the global ones of its namespace.
-fn add(members: &mut Members, namespace: usize, place: usize, entries: &Entries) {
-    let globals = entries.rules.iter().enumerate();
-    let mut wanted: Vec<usize> = globals
-        .filter(|(_, rule)| rule.global)
-        .map(|(place, _)| place)
-        .collect();
-    wanted.push(place);
-    while let Some(place) = wanted.pop() {
-        if members.insert((namespace, place))
-            && let Some(rule) = entries.rules.get(place)
-        {
-            wanted.extend(&rule.needs);
-        }
-    }
-}
 
 /// What groups are compiled from.
 pub(super) struct Groups<'c> {
@@ -100,11 +32,50 @@ impl Groups<'_> {
     /// can match, by their keys.
     pub(super) fn compile(
         &self,
-        members: &Members,
+        group: &Group,
         rules: &mut RuleSet,
         errors: &mut Vec<SourceError>,
         seen: &mut HashSet<u64>,
     ) -> Result<Option<Vec<u8>>, BuildError> {
+        let mut parts = Vec::with_capacity(group.parts.len());
+        let mut needed = Vec::new();
+        for part in &group.parts {
+            let Some((numbers, compiled)) = self.part(&part.members, rules, errors, seen)? else {
+                continue;
+            };
+            let number = u16::try_from(parts.len()).unwrap_or(u16::MAX);
+            needed.extend(part.needed.iter().map(|needed| (number, needed)));
+            parts.push(section::Part {
+                starts: part.starts,
+                numbers,
+                compiled,
+            });
+        }
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        let gate = if group.gated {
+            gate::write(&needed)
+        } else {
+            Some(Vec::new())
+        };
+        let too_large = || BuildError::TooLarge {
+            what: "more than 4,294,967,295 YARA rules",
+        };
+        gate.and_then(|gate| section::group(&parts, &gate))
+            .ok_or_else(too_large)
+            .map(Some)
+    }
+
+    /// The numbers of a part's rules by their keys, and the rules; `None` when none compiles.
+    #[expect(clippy::type_complexity, reason = "the two halves of a part")]
+    fn part(
+        &self,
+        members: &Members,
+        rules: &mut RuleSet,
+        errors: &mut Vec<SourceError>,
+        seen: &mut HashSet<u64>,
+    ) -> Result<Option<(BTreeMap<u64, u32>, Vec<u8>)>, BuildError> {
         let compiled = self.compiled(members, errors)?;
         let mut records: BTreeMap<u64, u32> = BTreeMap::new();
         for rule in compiled.iter() {
@@ -134,11 +105,7 @@ impl Groups<'_> {
         let serialized = compiled.serialize().map_err(|error| BuildError::Yara {
             reason: error.to_string(),
         })?;
-        let too_large = || BuildError::TooLarge {
-            what: "more than 4,294,967,295 YARA rules",
-        };
-        let section = section::group(&records, &serialized).ok_or_else(too_large)?;
-        Ok(Some(section))
+        Ok(Some((records, serialized)))
     }
 
     fn compiled(

@@ -1,18 +1,23 @@
 //! YARA rules, compiled by yara-x.
 //!
 //! Each source is a namespace of its own, together with what it includes, so that two may use the
-//! same rule names. Rules are put into groups by the files that they can match (`condition`), so that
-//! a scan runs no rule that can't. A rule that is wrong in any way is reported and left out, and
+//! same rule names. Rules are put into groups by the files that they can match (`condition`) and into
+//! parts by what must stand in those (`needed`), so that a scan runs few rules that can't (`divide`). A rule that is wrong in any way is reported and left out, and
 //! so is what depends on it; all others stay.
 //!
 //! Meta entries that Garrison reads: `name` (what matches report; default: the rule's
 //! identifier), `maturity` (`silent`, `observing`, `enforcing`, `withdrawn`; default: enforcing).
 
+mod common;
 mod condition;
+mod divide;
 mod entries;
+mod gate;
 mod group;
 mod includes;
 mod meta;
+mod needed;
+mod runs;
 mod section;
 #[cfg(test)]
 mod tests;
@@ -82,12 +87,12 @@ impl<'s> Compiler<'s> {
         let mut seen = HashSet::new();
         let mut headers = Vec::new();
         let mut sections = Vec::new();
-        for (header, members) in group::divide(&entries) {
-            let section = groups.compile(&members, rules, &mut found, &mut seen)?;
+        for group in divide::divide(&entries) {
+            let section = groups.compile(&group, rules, &mut found, &mut seen)?;
             if let (Some(section), Some(kind)) =
                 (section, SectionKind::YARA_GROUPS.get(headers.len()))
             {
-                headers.push(header);
+                headers.push(group.header);
                 sections.push(Section::new(*kind, section));
             }
         }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use super::gate::Gate;
 use super::index::{GroupHeader, Index, Parts, rule_key};
 use super::start::Start;
 use crate::definitions::DefinitionsError;
@@ -14,14 +15,15 @@ pub(crate) struct YaraRules {
     groups: Vec<Group>,
 }
 
-/// A group, and its rules once they are loaded.
+/// A group, and the rules of its parts once they are loaded.
 struct Group {
     header: GroupHeader,
     section: SectionKind,
-    rules: OnceLock<Option<Loaded>>,
+    parts: Parts,
+    rules: Vec<OnceLock<Option<Loaded>>>,
 }
 
-/// The rules of a group.
+/// The rules of a part.
 pub(crate) struct Loaded {
     pub(super) rules: yara_x::Rules,
 }
@@ -36,12 +38,17 @@ impl YaraRules {
         let index = Index::read(section)?;
         let groups = index.groups.into_iter().zip(SectionKind::YARA_GROUPS);
         let groups = groups
-            .map(|(header, section)| Group {
-                header,
-                section,
-                rules: OnceLock::new(),
+            .map(|(header, section)| {
+                let parts = Parts::read(file.section(section)?).ok_or_else(malformed)?;
+                let rules = parts.parts.iter().map(|_| OnceLock::new()).collect();
+                Ok(Group {
+                    header,
+                    section,
+                    parts,
+                    rules,
+                })
             })
-            .collect();
+            .collect::<Result<Vec<_>, DefinitionsError>>()?;
         Ok(Some(Self { groups }))
     }
 
@@ -56,16 +63,38 @@ impl YaraRules {
             .map(|(number, _)| number)
     }
 
-    pub(super) const fn len(&self) -> usize {
-        self.groups.len()
+    /// How many parts each group has.
+    pub(super) fn parts(&self) -> impl Iterator<Item = usize> {
+        self.groups.iter().map(|group| group.rules.len())
     }
 
-    /// A group's rules, loaded the first time; `None` when they can't be.
-    pub(super) fn group(&self, number: usize, file: &DefinitionsFile) -> Option<&Loaded> {
+    /// The gate of a group, if it has one. One that can't be read is none: all parts are run.
+    pub(super) fn gate<'f>(&self, number: usize, file: &'f DefinitionsFile) -> Option<Gate<'f>> {
         let group = self.groups.get(number)?;
+        Gate::read(group.parts.gate(file.section(group.section).ok()?)?)
+    }
+
+    /// Whether the rules of a part can match files that begin so.
+    pub(super) fn fits(&self, group: usize, part: usize, start: Start) -> bool {
+        let part = self
+            .groups
+            .get(group)
+            .and_then(|group| group.parts.parts.get(part));
+        part.is_some_and(|part| part.starts.contains(start))
+    }
+
+    /// A part's rules, loaded the first time; `None` when they can't be.
+    pub(super) fn part(
+        &self,
+        group: usize,
+        part: usize,
+        file: &DefinitionsFile,
+    ) -> Option<&Loaded> {
+        let group = self.groups.get(group)?;
         group
             .rules
-            .get_or_init(|| Loaded::read(file, group.section).ok())
+            .get(part)?
+            .get_or_init(|| Loaded::read(file, group, part).ok())
             .as_ref()
     }
 
@@ -73,13 +102,15 @@ impl YaraRules {
     pub(crate) fn load_all(&self, file: &DefinitionsFile) -> Result<(), DefinitionsError> {
         for group in &self.groups {
             let section = file.section(group.section)?;
-            if !Parts::read(section).is_some_and(|parts| parts.is_sound()) {
-                return Err(malformed());
-            }
-            if group.rules.get().is_none() {
-                let loaded = Loaded::read(file, group.section)?;
-                // Somebody else may have been quicker, with the same.
-                let _ = group.rules.set(Some(loaded));
+            for (number, (part, rules)) in group.parts.parts.iter().zip(&group.rules).enumerate() {
+                if !part.is_sound(section) {
+                    return Err(malformed());
+                }
+                if rules.get().is_none() {
+                    let loaded = Loaded::read(file, group, number)?;
+                    // Somebody else may have been quicker, with the same.
+                    let _ = rules.set(Some(loaded));
+                }
             }
         }
         Ok(())
@@ -89,11 +120,14 @@ impl YaraRules {
     pub(super) fn number(
         &self,
         group: usize,
+        part: usize,
         rule: &yara_x::Rule<'_, '_>,
         file: &DefinitionsFile,
     ) -> Option<u32> {
-        let section = file.section(self.groups.get(group)?.section).ok()?;
-        Parts::read(section)?.number(rule_key(rule.namespace(), rule.identifier()))
+        let group = self.groups.get(group)?;
+        let section = file.section(group.section).ok()?;
+        let part = group.parts.parts.get(part)?;
+        part.number(section, rule_key(rule.namespace(), rule.identifier()))
     }
 }
 
@@ -106,11 +140,13 @@ fn malformed() -> DefinitionsError {
 }
 
 impl Loaded {
-    fn read(file: &DefinitionsFile, section: SectionKind) -> Result<Self, DefinitionsError> {
-        let section = file.section(section)?;
-        let parts = Parts::read(section).ok_or_else(malformed)?;
+    fn read(file: &DefinitionsFile, group: &Group, part: usize) -> Result<Self, DefinitionsError> {
+        let section = file.section(group.section)?;
+        let part = group.parts.parts.get(part);
+        let compiled = part.and_then(|part| part.compiled(section));
+        let compiled = compiled.ok_or_else(malformed)?;
         let rules =
-            yara_x::Rules::deserialize(parts.compiled).map_err(|error| DefinitionsError::Yara {
+            yara_x::Rules::deserialize(compiled).map_err(|error| DefinitionsError::Yara {
                 reason: error.to_string(),
             })?;
         Ok(Self { rules })

@@ -1,5 +1,8 @@
 //! The form of the YARA sections. All integers are little-endian.
 
+use std::ops::Range;
+
+use super::gate::MAX_PARTS;
 use super::start::Starts;
 use crate::definitions::DefinitionsError;
 use crate::definitions::bytes::{slice, u16_at, u32_at, u64_at};
@@ -13,8 +16,10 @@ pub const NO_RULE: u32 = u32::MAX;
 pub(super) const INDEX_HEADER: usize = 16;
 /// Bytes of a row of the index.
 pub(super) const ROW_BYTES: usize = 16;
-/// Bytes before the records of a group.
+/// Bytes before the rows of a group's parts.
 pub(super) const GROUP_HEADER: usize = 8;
+/// Bytes of a row of a group's parts.
+pub(super) const PART_ROW: usize = 16;
 /// Bytes of a record: a rule's key and its number.
 pub(super) const RECORD_BYTES: usize = 12;
 
@@ -89,24 +94,65 @@ pub(crate) fn count(section: &[u8]) -> u64 {
     Index::read(section).map_or(0, |index| index.rules)
 }
 
-/// A group's records and its compiled rules.
-pub(super) struct Parts<'s> {
-    pub(super) records: &'s [u8],
-    pub(super) compiled: &'s [u8],
+/// Where a part of a group stands in its section.
+#[derive(Debug, Clone)]
+pub(super) struct Part {
+    pub(super) starts: Starts,
+    records: Range<usize>,
+    compiled: Range<usize>,
 }
 
-impl<'s> Parts<'s> {
-    pub(super) fn read(section: &'s [u8]) -> Option<Self> {
-        let count = usize::try_from(u32_at(section, 0)?).ok()?;
-        let records = slice(section, GROUP_HEADER, count.checked_mul(RECORD_BYTES)?)?;
-        let compiled = section.get(GROUP_HEADER + records.len()..)?;
-        Some(Self { records, compiled })
+/// What a group consists of.
+#[derive(Debug, Clone)]
+pub(super) struct Parts {
+    pub(super) parts: Vec<Part>,
+    /// Empty when the group has none.
+    gate: Range<usize>,
+}
+
+impl Parts {
+    /// `None` when the counts do not fit the bytes.
+    pub(super) fn read(section: &[u8]) -> Option<Self> {
+        let number = |at| u32_at(section, at).and_then(|number| usize::try_from(number).ok());
+        let count = number(0).filter(|count| *count <= MAX_PARTS)?;
+        let rows = section.get(GROUP_HEADER..)?.get(..count * PART_ROW)?;
+        let mut at = GROUP_HEADER + rows.len();
+        let mut take = |bytes: usize| {
+            let range = at..at.checked_add(bytes)?;
+            at = range.end;
+            (at <= section.len()).then_some(range)
+        };
+        let gate = take(number(4)?)?;
+        let parts = rows
+            .chunks_exact(PART_ROW)
+            .map(|row| {
+                let records = usize::try_from(u32_at(row, 4)?).ok()?;
+                Some(Part {
+                    starts: Starts::from_bits(u16_at(row, 0)?),
+                    records: take(records.checked_mul(RECORD_BYTES)?)?,
+                    compiled: take(usize::try_from(u64_at(row, 8)?).ok()?)?,
+                })
+            })
+            .collect::<Option<Vec<_>>>()?;
+        Some(Self { parts, gate })
+    }
+
+    pub(super) fn gate<'s>(&self, section: &'s [u8]) -> Option<&'s [u8]> {
+        let gate = section.get(self.gate.clone())?;
+        (!gate.is_empty()).then_some(gate)
+    }
+}
+
+impl Part {
+    pub(super) fn compiled<'s>(&self, section: &'s [u8]) -> Option<&'s [u8]> {
+        section.get(self.compiled.clone())
     }
 
     /// Whether the keys ascend, as looking them up needs.
-    pub(super) fn is_sound(&self) -> bool {
+    pub(super) fn is_sound(&self, section: &[u8]) -> bool {
+        let records = section.get(self.records.clone()).unwrap_or_default();
         let keys = || {
-            let records = self.records.chunks_exact(RECORD_BYTES);
+            let records = records.chunks_exact(RECORD_BYTES);
             records.map(|record| u64_at(record, 0))
         };
         keys()
@@ -115,8 +161,10 @@ impl<'s> Parts<'s> {
     }
 
     /// The number of the rule with a key.
-    pub(super) fn number(&self, key: u64) -> Option<u32> {
-        let (records, _) = self.records.as_chunks::<RECORD_BYTES>();
+    pub(super) fn number(&self, section: &[u8], key: u64) -> Option<u32> {
+        let (records, _) = section
+            .get(self.records.clone())?
+            .as_chunks::<RECORD_BYTES>();
         let place = records
             .binary_search_by_key(&key, |record| u64_at(record, 0).unwrap_or_default())
             .ok()?;

@@ -1,18 +1,24 @@
-//! Matching: the groups that can match a file, one after the other.
+//! Matching: the parts of the groups that can match a file, one after the other.
 
 use std::time::Duration;
 
+use super::gate::{Gate, PartSet};
 use super::group::YaraRules;
 use super::names::{FileNames, file_type};
 use super::start::Start;
 use crate::definitions::file::DefinitionsFile;
 use crate::kind::Kind;
 
-/// What matching needs between files: a scanner for each group that was needed so far.
+/// What matching needs between files: a scanner for each part that was needed so far.
 pub(crate) struct Matcher<'d> {
     file: &'d DefinitionsFile,
     rules: &'d YaraRules,
-    groups: Vec<Option<yara_x::Scanner<'d>>>,
+    groups: Vec<Group<'d>>,
+}
+
+struct Group<'d> {
+    gate: Option<Gate<'d>>,
+    scanners: Vec<Option<yara_x::Scanner<'d>>>,
 }
 
 /// How far a file was matched.
@@ -27,7 +33,14 @@ pub(crate) enum Matched {
 
 impl<'d> Matcher<'d> {
     pub(crate) fn new(file: &'d DefinitionsFile, rules: &'d YaraRules) -> Self {
-        let groups = (0..rules.len()).map(|_| None).collect();
+        let groups = rules
+            .parts()
+            .enumerate()
+            .map(|(number, parts)| Group {
+                gate: rules.gate(number, file),
+                scanners: (0..parts).map(|_| None).collect(),
+            })
+            .collect();
         Self {
             file,
             rules,
@@ -37,9 +50,12 @@ impl<'d> Matcher<'d> {
 
     /// Makes all that any file may need.
     pub(crate) fn prepare(&mut self) {
-        for number in 0..self.groups.len() {
-            if let Some(scanner) = self.scanner(number) {
-                let _ = scanner.scan(b"");
+        let parts: Vec<usize> = self.rules.parts().collect();
+        for (group, parts) in parts.into_iter().enumerate() {
+            for part in 0..parts {
+                if let Some(scanner) = self.scanner(group, part) {
+                    let _ = scanner.scan(b"");
+                }
             }
         }
     }
@@ -56,39 +72,53 @@ impl<'d> Matcher<'d> {
         let file_type = file_type(start, Kind::of(bytes));
         let mut matched = Matched::Wholly;
         let wanted: Vec<usize> = self.rules.wanted(start, bytes.len() as u64).collect();
-        for number in wanted {
-            let Some(left) = left() else {
-                return Matched::OutOfTime;
-            };
-            let (file, rules) = (self.file, self.rules);
-            let Some(scanner) = self.scanner(number) else {
-                matched = Matched::Damaged;
-                continue;
-            };
-            // yara-x counts whole seconds.
-            scanner.set_timeout(left.max(Duration::from_secs(1)));
-            name(scanner, file_type, names);
-            match scanner.scan(bytes) {
-                Ok(results) => found.extend(
-                    results
-                        .matching_rules()
-                        .filter_map(|rule| rules.number(number, &rule, file)),
-                ),
-                Err(yara_x::ScanError::Timeout) => return Matched::OutOfTime,
-                // The others concern files and modules' data, which are not handed over here.
-                Err(_) => matched = Matched::Damaged,
+        for group in wanted {
+            for part in self.open_parts(group, start, bytes) {
+                let Some(left) = left() else {
+                    return Matched::OutOfTime;
+                };
+                let (file, rules) = (self.file, self.rules);
+                let Some(scanner) = self.scanner(group, part) else {
+                    matched = Matched::Damaged;
+                    continue;
+                };
+                // yara-x counts whole seconds.
+                scanner.set_timeout(left.max(Duration::from_secs(1)));
+                name(scanner, file_type, names);
+                match scanner.scan(bytes) {
+                    Ok(results) => found.extend(
+                        results
+                            .matching_rules()
+                            .filter_map(|rule| rules.number(group, part, &rule, file)),
+                    ),
+                    Err(yara_x::ScanError::Timeout) => return Matched::OutOfTime,
+                    // The others concern files and modules' data, which are not handed over here.
+                    Err(_) => matched = Matched::Damaged,
+                }
             }
         }
-        // A rule may stand in several groups.
+        // A rule may stand in several parts.
         found.sort_unstable();
         found.dedup();
         matched
     }
 
-    fn scanner(&mut self, number: usize) -> Option<&mut yara_x::Scanner<'d>> {
-        let place = self.groups.get_mut(number)?;
+    /// The parts of a group whose rules may match.
+    fn open_parts(&self, number: usize, start: Start, bytes: &[u8]) -> Vec<usize> {
+        let Some(group) = self.groups.get(number) else {
+            return Vec::new();
+        };
+        let gate = group.gate.as_ref();
+        let open = gate.map_or(PartSet::ALL, |gate| gate.open_for(bytes));
+        (0..group.scanners.len())
+            .filter(|part| open.contains(*part) && self.rules.fits(number, *part, start))
+            .collect()
+    }
+
+    fn scanner(&mut self, group: usize, part: usize) -> Option<&mut yara_x::Scanner<'d>> {
+        let place = self.groups.get_mut(group)?.scanners.get_mut(part)?;
         if place.is_none() {
-            let loaded = self.rules.group(number, self.file)?;
+            let loaded = self.rules.part(group, part, self.file)?;
             let mut scanner = yara_x::Scanner::new(&loaded.rules);
             scanner.fast_scan(true);
             *place = Some(scanner);

@@ -2,6 +2,7 @@
 //!
 //! Start reading at [`YaraRules`] (the sections) and `matcher` (a scan).
 
+pub mod gate;
 mod group;
 mod index;
 mod matcher;
