@@ -283,7 +283,11 @@ pub async fn enrol(data: &Path, token_file: &Path) -> Result<EnrolAnswer, RunErr
     Ok(enrolment::enrol(&identity, &host, &token, &proxy(&config)?).await?)
 }
 
-fn proxy(config: &Config) -> Result<ProxySetting, net::ProxyParseError> {
+/// How the agent of a configuration reaches its manager.
+///
+/// # Errors
+/// When the proxy that it or the environment names is none.
+pub fn proxy(config: &Config) -> Result<ProxySetting, net::ProxyParseError> {
     match config.proxy.as_str() {
         "direct" => Ok(ProxySetting::Direct),
         "environment" => Ok(ProxySetting::Environment(ProxyEnvironment::read()?)),

@@ -29,6 +29,8 @@ pub(crate) enum Command {
     CheckIn(AgentArguments),
     /// See, restore and delete files in quarantine
     Quarantine(QuarantineArguments),
+    /// Check from here which flows work, with this agent's identity and proxy settings
+    Doctor(Box<DoctorArguments>),
     /// Started by the agent itself, to read untrusted files
     #[command(hide = true)]
     Worker,
@@ -60,6 +62,15 @@ pub(crate) struct RunArguments {
     /// Write a line of JSON to this file once local commands are served
     #[arg(long, value_name = "FILE")]
     pub(crate) ready_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArguments {
+    /// The agent's folder: its identity, its manager's addresses and its proxy are used
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) doctor: garrison_flows::doctor::DoctorArguments,
 }
 
 #[derive(Debug, Args)]

@@ -4,6 +4,7 @@
 //! at [`cli`] (the arguments), then the file of a command.
 
 mod cli;
+mod doctor;
 mod enrol;
 mod output;
 mod quarantine;
@@ -25,6 +26,9 @@ fn main() -> ExitCode {
     {
         return sandbox::worker::run();
     }
+    if let Some(code) = garrison_flows::pac_worker() {
+        return code;
+    }
     let cli = Cli::parse();
     output::log_to_stderr(matches!(cli.command, Command::Run(_)));
     let outcome = match cli.command {
@@ -34,6 +38,7 @@ fn main() -> ExitCode {
         Command::Status(arguments) => status::status(&arguments),
         Command::CheckIn(arguments) => status::check_in(&arguments),
         Command::Quarantine(arguments) => quarantine::quarantine(&arguments),
+        Command::Doctor(arguments) => return doctor::doctor(&arguments),
         Command::Worker => return sandbox::worker::run(),
     };
     match outcome {

@@ -50,7 +50,10 @@ const HOUSE: &[(&str, Floor)] = &[
 ];
 
 /// Doors whose command line is a part of another's: who, of whom.
-const WITHIN: &[(&str, &str)] = &[("garrison", "garrison-flows")];
+const WITHIN: &[(&str, &str)] = &[
+    ("garrison", "garrison-flows"),
+    ("garrison-agent", "garrison-flows"),
+];
 
 /// Libraries that only these rooms may name in their manifests, and why.
 const RESERVED: &[(&str, &[&str], &str)] = &[
