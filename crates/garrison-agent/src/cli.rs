@@ -30,7 +30,7 @@ pub(crate) enum Command {
     /// See, restore and delete files in quarantine
     Quarantine(QuarantineArguments),
     /// Check from here which flows work, with this agent's identity and proxy settings
-    Doctor(Box<DoctorArguments>),
+    Doctor(Box<AgentDoctorArguments>),
     /// Started by the agent itself, to read untrusted files
     #[command(hide = true)]
     Worker,
@@ -65,7 +65,7 @@ pub(crate) struct RunArguments {
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct DoctorArguments {
+pub(crate) struct AgentDoctorArguments {
     /// The agent's folder: its identity, its manager's addresses and its proxy are used
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,

@@ -11,14 +11,14 @@ use garrison_flows::doctor::{Identity, run};
 use net::probe::ProbeTrust;
 use net::{ClientIdentity, Endpoint, ProxySetting};
 
-use crate::cli::DoctorArguments;
+use crate::cli::AgentDoctorArguments;
 use crate::output;
 
 const NAME: &str = "garrison-agent doctor";
 /// As the other doctors say that a run could not begin.
 const UNDETERMINED: u8 = 3;
 
-pub(crate) fn doctor(arguments: &DoctorArguments) -> ExitCode {
+pub(crate) fn doctor(arguments: &AgentDoctorArguments) -> ExitCode {
     let identity = match &arguments.data {
         Some(data) => match identity_of(data) {
             Ok(identity) => identity,

@@ -6,7 +6,7 @@ and answers one a line: {"json": what nft -j prints, "passed": [true|false|null,
 {"error": text}. Everything ends with this process, at the latest after its time limit.
 """
 
-import ctypes, json, os, select, signal, socket, subprocess, sys, time
+import ctypes, itertools, json, os, select, signal, socket, subprocess, sys, time
 
 LIMIT = 1500 if "GARRISON_SOAK" in os.environ else 240
 ANSWER = 0.25
@@ -14,6 +14,9 @@ libc = ctypes.CDLL(None, use_errno=True)
 PORTS_TCP = [22, 53, 80, 443, 8000, 8005, 8010, 8443]
 PORTS_UDP = [53, 123, 443, 8005]
 SERVER = ["192.0.2.2", "192.0.2.3", "192.0.2.70"]
+# A port that came back soon would be the connection of an earlier ruleset to the kernel, and so
+# established.
+OWN_PORTS = itertools.cycle(range(10000, 60000))
 
 
 def die_with_parent():
@@ -80,6 +83,7 @@ def ask(questions):
         kind = socket.SOCK_STREAM if transport == "tcp" else socket.SOCK_DGRAM
         one = socket.socket(socket.AF_INET, kind)
         one.setblocking(False)
+        one.bind(("", next(OWN_PORTS)))
         try:
             one.connect((address, port))
         except BlockingIOError:
