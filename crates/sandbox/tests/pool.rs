@@ -18,7 +18,7 @@ use std::time::Duration;
 use model::{FileOutcome, Limit, ScanFailure, SkipReason};
 use sandbox::{Pool, PoolConfig, PoolError};
 use scan::{DefinitionsError, Limits, TrustedKeys};
-use setup::{config, definitions, file, judged, limits, pool, scan, trusted};
+use setup::{config, definitions, definitions_of, file, judged, limits, pool, scan, trusted};
 
 fn failure(outcome: FileOutcome) -> ScanFailure {
     match outcome {
@@ -270,4 +270,19 @@ fn a_program_that_is_no_worker_is_an_error() {
     config.worker.program = "/bin/true".into();
     let error = Pool::new(config, definitions(1), &trusted()).unwrap_err();
     assert!(matches!(error, PoolError::NoWorker { .. }), "{error}");
+}
+
+/// A worker may make no thread, and yara-x makes one in its first scan with a limit on its time:
+/// it has to be there although the rules that it began with need a rare text.
+#[test]
+fn rules_that_few_files_meet_are_matched_in_a_worker() {
+    let rule = "rule rare { strings: $a = \"a long text that hardly any file has in it\" \
+                condition: $a }";
+    let pool = Pool::new(config(), definitions_of(rule, 1), &trusted()).unwrap();
+    assert!(judged(scan(&pool, b"nothing of it")).matches.is_empty());
+    let verdict = judged(scan(
+        &pool,
+        b"so: a long text that hardly any file has in it",
+    ));
+    assert_eq!(verdict.matches.len(), 1);
 }

@@ -90,6 +90,14 @@ impl<'d> Scanner<'d> {
         }
     }
 
+    /// Starts what a scan would otherwise start when it first needs it: a thread, where there are
+    /// YARA rules. A process that may not make one later calls this first.
+    pub fn start_clock(&mut self) {
+        if let Some(yara) = &mut self.yara {
+            yara.start_clock();
+        }
+    }
+
     /// Scans one file and everything inside it.
     pub fn scan(&mut self, input: Input<'_>, limits: &Limits, watch: &mut dyn Watch) -> Verdict {
         let most = usize::try_from(limits.file_bytes).unwrap_or(usize::MAX);

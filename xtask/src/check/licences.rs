@@ -74,11 +74,17 @@ pub(super) fn check(graph: &Graph) -> Vec<String> {
 mod tests {
     use super::*;
 
-    /// One library under this licence, and the crate that has an exception.
+    /// One library under this licence, and the crates that have an exception.
     fn complaints(licence: Option<&str>) -> Vec<String> {
-        let mut graph = Graph::fixture(&["net -> /library", "net -> /libbz2-rs-sys"]);
+        let mut graph = Graph::fixture(&[
+            "net -> /library",
+            "net -> /libbz2-rs-sys",
+            "net -> /webpki-roots",
+        ]);
         graph.packages.get_mut("library").unwrap().licence = licence.map(str::to_owned);
         graph.packages.get_mut("libbz2-rs-sys").unwrap().licence = Some("bzip2-1.0.6".to_owned());
+        graph.packages.get_mut("webpki-roots").unwrap().licence =
+            Some("CDLA-Permissive-2.0".to_owned());
         check(&graph)
     }
 

@@ -63,7 +63,8 @@ const fn size(outcome: &FileOutcome) -> u64 {
 fn begin(scanner: &mut Scanner<'_>) -> Result<Vec<Protection>, Stop> {
     confine::rename_worker().map_err(refused)?;
     confine::close_inherited().map_err(refused)?;
-    // The first scan with a limit on its time starts yara-x's clock, a thread.
+    // Afterwards no thread can be made.
+    scanner.start_clock();
     let limits = Limits::default();
     scanner.scan(Input::whole(b"warm-up"), &limits, &mut Clock::new(|_| {}));
     limit_processor_time(&limits)?;

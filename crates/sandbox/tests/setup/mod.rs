@@ -22,13 +22,17 @@ pub(crate) fn trusted() -> TrustedKeys {
 }
 
 pub(crate) fn definitions(revision: u64) -> Sealed {
+    let rule = format!(
+        "rule needle {{ meta: name = \"Test.Needle.{revision}\" strings: $a = \"NEEDLE\" \
+         condition: $a }}"
+    );
+    definitions_of(&rule, revision)
+}
+
+pub(crate) fn definitions_of(rule: &str, revision: u64) -> Sealed {
     let source = Source {
         name: "test.yar".into(),
-        bytes: format!(
-            "rule needle {{ meta: name = \"Test.Needle.{revision}\" strings: $a = \"NEEDLE\" \
-             condition: $a }}"
-        )
-        .into_bytes(),
+        bytes: rule.as_bytes().to_vec(),
     };
     let compiled = build(&[source], DefinitionRevision(revision), &mut |_| {}).unwrap();
     Sealed::from_bytes(&sign(&compiled, &key())).unwrap()

@@ -60,6 +60,23 @@ impl<'d> Matcher<'d> {
         }
     }
 
+    /// Has yara-x start the thread that counts its seconds; it does so in the first scan of a
+    /// process that has a limit on its time, whatever the rules.
+    pub(crate) fn start_clock(&mut self) {
+        let parts: Vec<usize> = self.rules.parts().collect();
+        let all = (0..).zip(parts);
+        for (group, part) in
+            all.flat_map(|(group, parts)| (0..parts).map(move |part| (group, part)))
+        {
+            // One that can't be loaded is passed over.
+            if let Some(scanner) = self.scanner(group, part) {
+                scanner.set_timeout(Duration::from_secs(1));
+                let _ = scanner.scan(b"");
+                return;
+            }
+        }
+    }
+
     /// Matches bytes and adds the numbers of the rules. `left` says how much time there is still.
     pub(crate) fn matches(
         &mut self,
