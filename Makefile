@@ -21,9 +21,9 @@ up: rust
 static: rust
 	@scripts/install-packages build
 	@host=$$(rustc -vV | sed -n 's/^host: //p'); \
-	    RUSTFLAGS='-C target-feature=+crt-static' cargo build --release --locked --target "$$host" \
+	    RUSTFLAGS='-C target-feature=+crt-static' cargo build --profile static --locked --target "$$host" \
 	        --target-dir target/static -p garrison-flows && \
-	    cp "target/static/$$host/release/garrison-flows" target/static/garrison-flows && \
+	    cp "target/static/$$host/static/garrison-flows" target/static/garrison-flows && \
 	    ls -lh target/static/garrison-flows
 
 ## test    run every test; the last line counts them
