@@ -208,7 +208,7 @@ pub enum AuditError {
 
 /// A file that was read.
 enum Rules<'a> {
-    Nftables(nftables::Ruleset),
+    Nftables(Box<nftables::Ruleset>),
     Squid(squid::Proxy),
     Pac(pac::Script<'a>),
     Fortigate(fortigate::Backup),
@@ -221,7 +221,9 @@ impl<'a> Rules<'a> {
         options: &'a AuditOptions<'a>,
     ) -> Result<Self, AuditError> {
         Ok(match format {
-            AuditFormat::Nftables => Self::Nftables(nftables::Ruleset::read(bytes, options)?),
+            AuditFormat::Nftables => {
+                Self::Nftables(Box::new(nftables::Ruleset::read(bytes, options)?))
+            }
             AuditFormat::Squid => Self::Squid(squid::Proxy::read(bytes, options)?),
             AuditFormat::Pac => Self::Pac(pac::Script::read(bytes, options)?),
             AuditFormat::Fortigate => Self::Fortigate(fortigate::Backup::read(bytes, options)?),

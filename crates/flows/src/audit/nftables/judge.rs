@@ -1,5 +1,9 @@
 //! What a ruleset does with a flow.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
 use super::Source;
 use super::compile::{Base, Compiled, compile};
 use super::lines;
@@ -19,7 +23,15 @@ pub(in crate::audit) struct Ruleset {
     pub(super) part_of: Vec<String>,
     /// Absent: every rule is looked at for every flow, as tests compare.
     pub(super) index: Option<Index>,
+    /// What became of packets already: flows to hosts that only have names send the same ones.
+    sent: RefCell<HashMap<Sent, Rc<[Leaf]>>>,
 }
+
+/// Whether by the index, the chain, its policy, and the packets.
+type Sent = (bool, usize, End, Packets);
+
+/// Ends that are remembered; what comes after them is worked out each time.
+const MOST_SENT: usize = 10_000;
 
 /// One of the packets that a connection needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +65,7 @@ impl Ruleset {
             compiled,
             part_of,
             index,
+            sent: RefCell::default(),
         })
     }
 
@@ -121,7 +134,7 @@ impl Ruleset {
         })
     }
 
-    fn send(&self, base: &Base, position: Position, stage: Stage, packets: &Packets) -> Vec<Leaf> {
+    fn send(&self, base: &Base, position: Position, stage: Stage, packets: &Packets) -> Rc<[Leaf]> {
         let mut packets = packets.clone();
         match stage {
             Stage::First => {}
@@ -155,11 +168,22 @@ impl Ruleset {
         } else {
             End::Accepted
         };
-        let chains = &self.compiled.chains;
-        match &self.index {
-            Some(index) => walk_indexed(chains, index, base.chain, policy, packets),
-            None => walk(chains, base.chain, policy, packets),
+        let sent = (self.index.is_some(), base.chain, policy, packets);
+        if let Some(known) = self.sent.borrow().get(&sent) {
+            return Rc::clone(known);
         }
+        let (_, chain, policy, packets) = sent.clone();
+        let chains = &self.compiled.chains;
+        let leaves: Rc<[Leaf]> = match &self.index {
+            Some(index) => walk_indexed(chains, index, chain, policy, packets),
+            None => walk(chains, chain, policy, packets),
+        }
+        .into();
+        let mut known = self.sent.borrow_mut();
+        if known.len() < MOST_SENT {
+            known.insert(sent, Rc::clone(&leaves));
+        }
+        leaves
     }
 }
 

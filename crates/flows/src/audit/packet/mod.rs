@@ -91,7 +91,7 @@ impl Value {
 }
 
 /// A set of packets.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::audit) struct Packets {
     pub(in crate::audit) family: u128,
     pub(in crate::audit) source: Value,
