@@ -46,7 +46,8 @@ pub(super) fn each<'s>(
     report
 }
 
-fn held_back(reason: &Reason) -> How {
+/// How a row fares that no rule may be made of.
+pub(in crate::render) fn held_back(reason: &Reason) -> How {
     let words = reason.to_string();
     match reason {
         Reason::Loopback | Reason::Retired(_) | Reason::RetiredSince(_) => How::NotNeeded(words),

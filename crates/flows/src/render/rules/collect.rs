@@ -11,6 +11,7 @@ use crate::flow::{Direction, Flow};
 use crate::host::Host;
 use crate::party::PartyId;
 use crate::render::How;
+use crate::render::perimeter::held_back;
 use crate::select::{Reason, ResolvedEndpoint, Selected};
 
 /// What one endpoint asks for.
@@ -48,14 +49,14 @@ impl Collected<'_> {
                         | Reason::Unset(_) => endpoint.gap(),
                         _ => None,
                     };
-                    let how = how_of(own.as_ref().unwrap_or(&reason));
+                    let how = held_back(own.as_ref().unwrap_or(&reason));
                     self.fate((place, number), how.into());
                 }
                 return;
             }
         };
         for (endpoint, reason) in &perimeter.held_back {
-            self.fate((place, *endpoint), how_of(reason).into());
+            self.fate((place, *endpoint), held_back(reason).into());
         }
         let ways = ways(selected, role);
         for (number, endpoint) in &perimeter.passing {
@@ -132,25 +133,6 @@ impl Collected<'_> {
 
     fn fate(&mut self, place: Asker, said: Said) {
         self.fates.entry(place).or_default().push(said);
-    }
-}
-
-/// How a row fares that no rule may be made of.
-fn how_of(reason: &Reason) -> How {
-    let words = reason.to_string();
-    match reason {
-        Reason::Retired(_) | Reason::RetiredSince(_) | Reason::Loopback => How::NotNeeded(words),
-        Reason::Version { .. }
-        | Reason::Region { .. }
-        | Reason::Deployment { .. }
-        | Reason::FeatureOff(_)
-        | Reason::NotYet(_)
-        | Reason::DirectionUnknown
-        | Reason::HostUnknown
-        | Reason::HostToBeSet(_)
-        | Reason::TransportUnknown
-        | Reason::PortUnknown
-        | Reason::Unset(_) => How::NotAtAll(words),
     }
 }
 
