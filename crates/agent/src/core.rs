@@ -165,6 +165,7 @@ impl Core {
             spooled_bytes: spool.bytes,
             spooled_events: spool.events,
             quarantined: self.vault.as_ref().map_or(0, Vault::count),
+            network: None,
         }
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::mend;
 use crate::plan::Destination;
-use crate::report::{Check, Evidence, Finding, Outcome, Stage, Verdict};
+use crate::report::{Check, Evidence, Finding, FindingKey, Outcome, Stage, Verdict};
 use crate::way::PathKind;
 
 /// Pieces of evidence that a finding keeps.
@@ -39,7 +39,10 @@ pub fn group(checks: &[Cased<'_, '_>], language: &str) -> Vec<Finding> {
     }
     let mut findings: Vec<Finding> = groups
         .into_iter()
-        .map(|((stage, verdict, _), group)| of_group(stage, verdict, &group, checks, language))
+        .map(|((stage, verdict, cause), group)| {
+            let key = FindingKey::of(stage, verdict, cause);
+            of_group(key, stage, verdict, &group, checks, language)
+        })
         .collect();
     findings.sort_by(|a, b| {
         (b.result, b.endpoints.len(), b.flows.len()).cmp(&(
@@ -52,6 +55,7 @@ pub fn group(checks: &[Cased<'_, '_>], language: &str) -> Vec<Finding> {
 }
 
 fn of_group(
+    key: FindingKey,
     stage: Stage,
     verdict: Verdict,
     group: &[Cased<'_, '_>],
@@ -59,6 +63,7 @@ fn of_group(
     language: &str,
 ) -> Finding {
     let mut finding = Finding {
+        key,
         verdict,
         stage,
         cause: String::new(),

@@ -197,6 +197,7 @@ pub(crate) fn state(
         spooled_bytes: 0,
         spooled_events: 0,
         quarantined: 0,
+        network: None,
     }
 }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::definition::DefinitionRevision;
 use crate::hash::Hashes;
 use crate::id::{CommandId, QuarantineId, ScanId};
+use crate::network::NetworkReport;
 use crate::path::EndpointPath;
 use crate::time::Timestamp;
 use crate::verdict::{FileReport, RuleMatch, ScanTotals};
@@ -115,6 +116,8 @@ pub enum EventBody {
     Refused { what: String, reason: String },
     /// The agent started. OCSF Application Lifecycle (6002).
     AgentStarted { agent_version: String },
+    /// What works and what is lost of the network, complete. OCSF Compliance Finding (2003).
+    NetworkReport { report: Box<NetworkReport> },
 }
 
 /// What became of a command.
@@ -137,6 +140,7 @@ impl EventBody {
             Self::CommandResult { .. } => 5019,
             Self::Refused { .. } => 6008,
             Self::AgentStarted { .. } => 6002,
+            Self::NetworkReport { .. } => 2003,
         }
     }
 
@@ -150,7 +154,8 @@ impl EventBody {
             Self::ScanActivity { .. }
             | Self::ScanProblem { .. }
             | Self::Refused { .. }
-            | Self::AgentStarted { .. } => false,
+            | Self::AgentStarted { .. }
+            | Self::NetworkReport { .. } => false,
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::definition::DefinitionRevision;
+use crate::network::NetworkState;
 
 /// What an agent runs on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -74,4 +75,7 @@ pub struct AgentState {
     pub spooled_events: u64,
     /// Files in quarantine.
     pub quarantined: u64,
+    /// Absent before the first check of the network, or where it is switched off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkState>,
 }

@@ -43,6 +43,9 @@ pub struct Policy {
     pub spool_bytes: u64,
     /// Bytes that the quarantine may take on disk. Default: 1 GiB.
     pub quarantine_bytes: u64,
+    /// Minutes between checks of the network when nothing calls for one sooner; 0 switches all of
+    /// them off. Default: 60.
+    pub network_check_minutes: u32,
 }
 
 impl Default for Policy {
@@ -55,6 +58,7 @@ impl Default for Policy {
             check_in_seconds: 60,
             spool_bytes: 64 << 20,
             quarantine_bytes: 1 << 30,
+            network_check_minutes: 60,
         }
     }
 }
@@ -119,6 +123,16 @@ impl Policy {
             1 << 20,
             1 << 40,
             "1 MiB to 1 TiB in bytes",
+        )?;
+        if self.network_check_minutes == 0 {
+            return Ok(());
+        }
+        within(
+            "network_check_minutes",
+            self.network_check_minutes.into(),
+            5,
+            1440,
+            "0 (off) or 5 to 1440 minutes",
         )
     }
 }

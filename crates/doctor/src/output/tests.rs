@@ -2,8 +2,8 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use crate::report::{
-    Check, CheckedEndpoint, Evidence, Finding, Mend, Outcome, Report, Stage, StageResult,
-    StageSeen, VERSION, Verdict, Who,
+    Check, CheckedEndpoint, Evidence, Finding, FindingKey, Mend, Outcome, Report, Stage,
+    StageResult, StageSeen, VERSION, Verdict, Who,
 };
 use crate::way::PathKind;
 
@@ -51,6 +51,7 @@ fn sample() -> Report {
             },
         ],
         findings: vec![Finding {
+            key: FindingKey::of(Stage::Tls, Verdict::Inspected, "issuer Corp"),
             verdict: Verdict::Inspected,
             stage: Stage::Tls,
             cause: "TLS to a.test is inspected by CN=Corp".to_owned(),

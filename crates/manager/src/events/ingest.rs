@@ -228,7 +228,9 @@ async fn apply(
                 audit::insert(tx, &line).await?;
             }
         }
-        EventBody::ScanProblem { .. } | EventBody::AgentStarted { .. } => {}
+        EventBody::ScanProblem { .. }
+        | EventBody::AgentStarted { .. }
+        | EventBody::NetworkReport { .. } => {}
     }
     Ok(())
 }

@@ -249,6 +249,7 @@ impl Agent {
                 spooled_bytes: 0,
                 spooled_events: 0,
                 quarantined: 0,
+                network: None,
             },
         }
     }

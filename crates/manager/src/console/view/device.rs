@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use askama::Template;
 use model::event::{CommandOutcome, Remediation};
+use model::network::{NetworkReport, Outcome};
 use model::verdict::ScanTotals;
 use model::{DeviceId, Event, EventBody, Timestamp};
 use proto::api::detection::Detection;
@@ -157,6 +158,21 @@ fn scan_here(scan: &Scan, device: DeviceId) -> Option<ScanHere> {
     })
 }
 
+fn network(words: &Words, report: &NetworkReport) -> (Meaning, String, String) {
+    let (meaning, key) = match report.result {
+        Outcome::Ok => (Meaning::Good, "event.network_ok"),
+        Outcome::Degraded => (Meaning::Warning, "event.network_degraded"),
+        Outcome::Broken => (Meaning::Critical, "event.network_broken"),
+        Outcome::Unknown | Outcome::Skipped => (Meaning::Neutral, "event.network_unknown"),
+    };
+    let causes: Vec<&str> = report
+        .findings
+        .iter()
+        .map(|finding| finding.cause.as_str())
+        .collect();
+    (meaning, words.t(key).to_owned(), causes.join("; "))
+}
+
 fn happening(words: &Words, event: &Event) -> Happening {
     let (meaning, what, detail) = match &event.body {
         EventBody::DetectionFinding { path, matches, .. } => (
@@ -226,6 +242,7 @@ fn happening(words: &Words, event: &Event) -> Happening {
             words.with("event.started", &[("version", agent_version)]),
             String::new(),
         ),
+        EventBody::NetworkReport { report } => network(words, report),
     };
     Happening {
         meaning,
