@@ -2,11 +2,12 @@
 //!
 //! Each part starts what it needs in a folder of its own, writes its figures to
 //! build/bench/PART.json and puts them into docs/benchmarks.md. The parts are
-//! `start.rs`, `idle.rs`, `load.rs`, `scan.rs` and `flows.rs`, and by `cargo xtask bench-scan` the
+//! `start.rs`, `idle.rs`, `load.rs`, `scan.rs`, `flows.rs` and `doctor.rs`, and by `cargo xtask bench-scan` the
 //! rows of `peers/`, which have ClamAV and YARA beside them; what they stand on is in `system.rs`
 //! (the programs) and `process.rs` (what /proc says of them).
 
 mod conditions;
+mod doctor;
 mod figure;
 mod flows;
 mod idle;
@@ -44,12 +45,20 @@ enum Part {
     Load,
     Scan,
     Flows,
+    Doctor,
     Peers(peers::Row),
 }
 
 impl Part {
     /// What a run without names takes.
-    const OWN: [Part; 5] = [Part::Start, Part::Idle, Part::Load, Part::Scan, Part::Flows];
+    const OWN: [Part; 6] = [
+        Part::Start,
+        Part::Idle,
+        Part::Load,
+        Part::Scan,
+        Part::Flows,
+        Part::Doctor,
+    ];
 
     fn all() -> impl Iterator<Item = Part> {
         let rows = peers::Row::ALL.into_iter().map(Part::Peers);
@@ -63,6 +72,7 @@ impl Part {
             Part::Load => "load",
             Part::Scan => "scan",
             Part::Flows => "flows",
+            Part::Doctor => "doctor",
             Part::Peers(row) => row.name(),
         }
     }
@@ -89,6 +99,7 @@ impl Part {
             Part::Load => load::measure(bench),
             Part::Scan => scan::measure(bench),
             Part::Flows => flows::measure(bench),
+            Part::Doctor => doctor::measure(bench),
             Part::Peers(row) => row.measure(bench),
         }
     }
@@ -191,11 +202,14 @@ fn build(workspace: &Workspace, parts: &[Part]) -> anyhow::Result<()> {
     let mut command = workspace.cargo();
     command.args(["build", "--release", "--locked"]);
     let programs: &[&str] = match parts {
-        [Part::Flows] => &["garrison-flows"],
+        [Part::Flows | Part::Doctor] => &["garrison-flows"],
         _ => &PROGRAMS,
     };
     for program in programs {
         command.args(["--package", program, "--bin", program]);
+    }
+    if parts.contains(&Part::Doctor) {
+        command.args(["--package", "system-tests", "--example", doctor::LABORATORY]);
     }
     if parts.contains(&Part::Peers(peers::Row::Memory)) {
         command.args(["--package", "sandbox", "--example", "pool_memory"]);
@@ -216,7 +230,7 @@ mod tests {
         assert_eq!(Part::choose(&["load"]).unwrap(), [Part::Load]);
         let error = Part::choose(&["laod"]).unwrap_err().to_string();
         assert!(
-            error.contains("expected start, idle, load, scan, flows, scan-load"),
+            error.contains("expected start, idle, load, scan, flows, doctor, scan-load"),
             "{error}"
         );
     }

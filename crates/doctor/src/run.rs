@@ -1,11 +1,15 @@
 //! Probing, side by side and within limits.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
-use net::CancellationToken;
-use net::probe::{ProbePlan, ProbeReport, Prober};
+use net::probe::{ProbePlan, ProbeReport, ProbeRoute, Prober};
+use net::{CancellationToken, Host};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
+
+/// Names that are looked up before a probe wants them.
+const AHEAD: usize = 256;
 
 /// How much a run may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +25,7 @@ pub struct RunLimits {
 impl Default for RunLimits {
     fn default() -> Self {
         Self {
-            parallel: 128,
+            parallel: 256,
             each: Duration::from_secs(20),
             whole: Duration::from_secs(60),
         }
@@ -66,6 +70,9 @@ pub async fn run(
     let end = Instant::now() + limits.whole;
     let mut waiting = probes.iter().enumerate();
     let mut under_way = JoinSet::new();
+    // Ends with the run, which waits for nothing of it.
+    let mut names = JoinSet::new();
+    names.spawn(ahead(names_of(probes), prober.clone()));
     loop {
         while under_way.len() < limits.parallel.max(1) {
             let Some((at, probe)) = waiting.next() else {
@@ -104,4 +111,39 @@ pub async fn run(
         progress(now);
     }
     observed
+}
+
+/// The names that the probes will ask for, in their order, each with the time that it may take.
+fn names_of(probes: &[ProbePlan]) -> Vec<(String, Duration)> {
+    let mut known = HashSet::new();
+    let hosts = probes.iter().map(|probe| {
+        let endpoint = match &probe.route {
+            ProbeRoute::Direct => &probe.endpoint,
+            ProbeRoute::Proxy(proxy) => &proxy.endpoint,
+        };
+        (&endpoint.host, probe.timeouts.resolve)
+    });
+    hosts
+        .filter_map(|(host, limit)| match host {
+            Host::Name(name) if known.insert(name.as_str()) => Some((name.clone(), limit)),
+            Host::Name(_) | Host::Address(_) => None,
+        })
+        .collect()
+}
+
+/// Looks names up before their probes want them. The resolver keeps what it finds, and bounds how
+/// many it asks for at once.
+async fn ahead(names: Vec<(String, Duration)>, prober: Prober) {
+    let mut under_way = JoinSet::new();
+    for (name, limit) in names {
+        while under_way.len() >= AHEAD {
+            under_way.join_next().await;
+        }
+        let resolver = prober.resolver().clone();
+        under_way.spawn(async move {
+            // Its probe finds it, or why it can't be found, with the resolver.
+            drop(resolver.lookup(&name, limit).await);
+        });
+    }
+    while under_way.join_next().await.is_some() {}
 }

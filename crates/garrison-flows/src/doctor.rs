@@ -66,7 +66,7 @@ pub struct DoctorArguments {
     #[arg(long)]
     no_revocation: bool,
     /// Checks at the same time
-    #[arg(long, value_name = "N", default_value_t = 128, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = clap::value_parser!(u16).range(1..=1024))]
     parallel: u16,
     /// Seconds for the whole run
     #[arg(long, value_name = "SECONDS", default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..=3600))]

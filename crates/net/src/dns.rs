@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hickory_proto::rr::RecordType;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::dial::{ResolveError, within};
 use exchange::{Reply, ask};
@@ -29,6 +29,12 @@ const MAX_FILE: u64 = 32 * 1024 * 1024;
 const MAX_KEPT: usize = 16 * 1024;
 /// How often each server is asked.
 const ROUNDS: u32 = 2;
+/// Names that are asked for at once, each by two questions: small name servers refuse more than
+/// 150 (dnsmasq's `dns-forward-max`), and a host keeps few datagrams while it looks for its
+/// neighbour.
+const MAX_AT_ONCE: usize = 64;
+/// A name that isn't answered by then makes room for the next one, and is waited for beside it.
+const MAKES_ROOM: Duration = Duration::from_millis(250);
 
 /// Resolves names and keeps the answers, those that are failures too, as long as it lives: make
 /// one for each check of the network. Cloning is cheap; clones share the answers.
@@ -39,6 +45,7 @@ pub struct Resolver(Arc<Shared>);
 struct Shared {
     settings: Settings,
     kept: Mutex<HashMap<String, Arc<OnceCell<Arc<Answer>>>>>,
+    places: Semaphore,
 }
 
 /// How a name was resolved.
@@ -102,6 +109,7 @@ impl Resolver {
         Self(Arc::new(Shared {
             settings,
             kept: Mutex::default(),
+            places: Semaphore::new(MAX_AT_ONCE),
         }))
     }
 
@@ -111,24 +119,17 @@ impl Resolver {
         &self.0.settings.servers
     }
 
-    /// Resolves a name (in lower case, without a dot at its end), within `limit`. Who asks for the
-    /// same name at the same time waits for the same answer.
+    /// Resolves a name (in lower case, without a dot at its end), within `limit` from when its turn
+    /// comes: few names are asked for at once. Who asks for the same name at the same time waits
+    /// for the same answer.
     pub async fn lookup(
         &self,
         name: &str,
         limit: Duration,
     ) -> (DnsSeen, Result<Vec<IpAddr>, ResolveError>) {
         let cell = self.cell(name);
-        let asking = cell.get_or_init(|| async { Arc::new(self.0.resolve(name, limit).await) });
-        let Some(answer) = within(limit, asking).await.map(Arc::clone) else {
-            let seen = DnsSeen {
-                name: name.to_owned(),
-                servers: self.servers().to_vec(),
-                ..DnsSeen::default()
-            };
-            let name = name.to_owned();
-            return (seen, Err(ResolveError::TimedOut { name, limit }));
-        };
+        let asking = cell.get_or_init(|| async { Arc::new(self.0.in_turn(name, limit).await) });
+        let answer = Arc::clone(asking.await);
         let result = match answer.missing.clone() {
             None => Ok(answer.seen.addresses.clone()),
             Some(missing) => Err(missing.into_error(name.to_owned(), limit)),
@@ -150,6 +151,28 @@ impl Resolver {
 }
 
 impl Shared {
+    /// Resolves when there is a place free, within the limit from then on.
+    async fn in_turn(&self, name: &str, limit: Duration) -> Answer {
+        // The places are never closed; without one it would only be less patient.
+        let place = self.places.acquire().await.ok();
+        let resolving = within(limit, self.resolve(name, limit));
+        tokio::pin!(resolving);
+        let soon = within(MAKES_ROOM.min(limit), &mut resolving).await;
+        drop(place);
+        let answer = match soon {
+            Some(answer) => answer,
+            None => resolving.await,
+        };
+        answer.unwrap_or_else(|| Answer {
+            seen: DnsSeen {
+                name: name.to_owned(),
+                servers: self.settings.servers.clone(),
+                ..DnsSeen::default()
+            },
+            missing: Some(Missing::TimedOut),
+        })
+    }
+
     async fn resolve(&self, name: &str, limit: Duration) -> Answer {
         if let Some(addresses) = self.settings.hosts.get(name) {
             let seen = DnsSeen {

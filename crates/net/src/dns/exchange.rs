@@ -16,6 +16,9 @@ use crate::dial::within;
 const UDP_SIZE: u16 = 1232;
 /// Datagrams that are no answer to the question; after more of them the server counts as broken.
 const MAX_STRAYS: usize = 100;
+/// A datagram may be lost: the same question is put again after this long, so often.
+const AGAIN: Duration = Duration::from_millis(600);
+const MAX_SENT: usize = 3;
 /// More addresses of one name are not kept.
 const MAX_ADDRESSES: usize = 64;
 /// More aliases are not followed.
@@ -96,9 +99,19 @@ async fn by_udp(server: SocketAddr, question: &Message, bytes: &[u8]) -> io::Res
     // Only this server's datagrams come in, and its closed port is told.
     socket.connect(server).await?;
     socket.send(bytes).await?;
+    let mut sent = 1;
     let mut buffer = vec![0u8; usize::from(UDP_SIZE) * 4];
     for _ in 0..MAX_STRAYS {
-        let length = socket.recv(&mut buffer).await?;
+        let length = loop {
+            if sent == MAX_SENT {
+                break socket.recv(&mut buffer).await?;
+            }
+            if let Some(received) = within(AGAIN, socket.recv(&mut buffer)).await {
+                break received?;
+            }
+            socket.send(bytes).await?;
+            sent = sent.saturating_add(1);
+        };
         let datagram = buffer.get(..length).unwrap_or_default();
         if let Some(answer) = answer(question, datagram) {
             return Ok(answer);

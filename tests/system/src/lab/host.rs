@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::slow::SlowWire;
 use super::{Namespace, Network};
 use crate::{Launch, places};
 
@@ -32,6 +33,34 @@ impl Host {
         resolver: Ipv4Addr,
         parent: &Path,
     ) -> anyhow::Result<Host> {
+        let host = Self::unplugged(name, number, resolver, parent)?;
+        network.plug(&host.namespace, number)?;
+        Ok(host)
+    }
+
+    /// As [`Host::new`], at the end of a wire that each frame takes so long to pass.
+    ///
+    /// # Errors
+    /// Where it can't be made.
+    pub fn far(
+        network: &Network,
+        name: &str,
+        number: u8,
+        resolver: Ipv4Addr,
+        parent: &Path,
+        delay: Duration,
+    ) -> anyhow::Result<(Host, SlowWire)> {
+        let host = Self::unplugged(name, number, resolver, parent)?;
+        let wire = network.plug_far(&host.namespace, number, delay)?;
+        Ok((host, wire))
+    }
+
+    fn unplugged(
+        name: &str,
+        number: u8,
+        resolver: Ipv4Addr,
+        parent: &Path,
+    ) -> anyhow::Result<Host> {
         let folder = parent.join(name);
         std::fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
         let file = |name: &str, text: &str| -> anyhow::Result<PathBuf> {
@@ -49,7 +78,6 @@ impl Host {
             (file("hosts", "127.0.0.1 localhost\n")?, "/etc/hosts"),
         ];
         let namespace = Namespace::with_files(&files)?;
-        network.plug(&namespace, number)?;
         Ok(Host {
             name: name.to_owned(),
             address: Network::address(number),
