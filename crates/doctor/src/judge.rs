@@ -1,8 +1,9 @@
 //! From what was seen to a report: verdicts for each check, then what they mean together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 
-use net::probe::{CertificateFacts, ProbeReport, ProbeTrust, TlsEnd};
+use net::probe::{CertificateFacts, ProbeReport, ProbeTrust, RepeatedHellos, TlsEnd};
 use net::{Outcome as Went, StageReport};
 
 use crate::finding::{self, Cased};
@@ -13,7 +14,7 @@ use crate::report::{
     Verdict,
 };
 use crate::run::Observed;
-use crate::verdict::{self, Input, Judged, plain, tls};
+use crate::verdict::{self, Input, Judged, plain, tls, transport};
 use crate::way::{PathKind, shown};
 
 /// What a report is made with, beside the plan and what was seen.
@@ -24,6 +25,8 @@ pub struct Context {
     pub took_ms: u64,
     /// ISO 639-1.
     pub language: String,
+    /// What became of first packets that had to be sent again during the run, where that is known.
+    pub hellos: Option<RepeatedHellos>,
 }
 
 /// Judges a run. `observed` is what became of the plan's probes, in their order.
@@ -35,6 +38,7 @@ pub fn judge(plan: &Plan<'_>, observed: &[Observed], context: &Context) -> Repor
         .map(|planned| one(plan, planned, observed, context))
         .collect();
     inspect(plan, observed, &mut judged);
+    blame_the_own_filter(plan, observed, context, &mut judged);
     blame_the_clock(plan, observed, &mut judged);
     blame_the_name_server(plan, observed, &mut judged);
     set_references_aside(plan, &mut judged);
@@ -202,6 +206,39 @@ fn inspect(plan: &Plan<'_>, observed: &[Observed], judged: &mut [Judged]) {
         *one = std::mem::replace(one, Judged::ok("")).seen("issuer", plain(&sight.issuer, 200));
         one.cause = format!("issuer {}", sight.issuer_key);
         one.evidence.extend(reasons);
+    }
+}
+
+/// Connections without an answer while this host let none of their packets out.
+fn blame_the_own_filter(
+    plan: &Plan<'_>,
+    observed: &[Observed],
+    context: &Context,
+    judged: &mut [Judged],
+) {
+    let places: Vec<Option<SocketAddr>> = plan
+        .checks
+        .iter()
+        .map(|planned| transport::silent(report_of(planned, observed)?.failure.as_ref()?))
+        .collect();
+    let distinct: BTreeSet<SocketAddr> = places.iter().flatten().copied().collect();
+    let least = u64::try_from(distinct.len()).unwrap_or(u64::MAX);
+    if !context
+        .hellos
+        .is_some_and(|hellos| hellos.were_all_held_back(least))
+    {
+        return;
+    }
+    for (one, place) in judged.iter_mut().zip(places) {
+        let (Some(place), Some((_, Verdict::TimeOut))) = (place, one.what) else {
+            continue;
+        };
+        let text = format!(
+            "no packet to {place} left this host, as its kernel counts them: its own packet filter forbids it"
+        );
+        let evidence = std::mem::take(&mut one.evidence);
+        *one = transport::held_back("tcp", place, &text);
+        one.evidence.extend(evidence);
     }
 }
 

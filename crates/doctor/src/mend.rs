@@ -11,6 +11,7 @@ use flows::{Catalogue, Format, Host, Options, ResolvedEndpoint, Selected, Select
 use crate::finding::Cased;
 use crate::plan::Destination;
 use crate::report::{Mend, Stage, Verdict, Who};
+use crate::verdict::transport::HELD_BACK;
 
 /// Lines that a finding keeps; what is more is said.
 const MAX_LINES: usize = 120;
@@ -66,6 +67,9 @@ fn product(group: &[Cased<'_, '_>]) -> Product {
 
 /// Who can mend it.
 pub(crate) fn who(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> Who {
+    if !held_back(group).is_empty() {
+        return Who::Host;
+    }
     let through = group.iter().any(|one| one.check.via.is_some());
     let between = if through { Who::Proxy } else { Who::Firewall };
     match (stage, verdict) {
@@ -444,7 +448,58 @@ fn certificate(verdict: Verdict, group: &[Cased<'_, '_>]) -> Mend {
     words("certificate", &text)
 }
 
+/// What this host itself does not let out: nftables' matches, each once.
+fn held_back(group: &[Cased<'_, '_>]) -> Vec<String> {
+    let mut found = Vec::new();
+    for evidence in group.iter().flat_map(|one| &one.check.evidence) {
+        let mut parts = evidence.value.split(' ');
+        let (Some(transport), Some(Ok(address)), Some(port), None) = (
+            parts.next(),
+            parts.next().map(str::parse::<IpAddr>),
+            parts.next(),
+            parts.next(),
+        ) else {
+            continue;
+        };
+        if evidence.kind != HELD_BACK {
+            continue;
+        }
+        let family = if address.is_ipv4() { "ip" } else { "ip6" };
+        // Long answers of name servers come over TCP.
+        let transports: &[&str] = match (transport, port) {
+            ("udp", "53") => &["udp", "tcp"],
+            ("udp", _) => &["udp"],
+            _ => &["tcp"],
+        };
+        for transport in transports {
+            let one = format!("{family} daddr {address} {transport} dport {port}");
+            if !found.contains(&one) {
+                found.push(one);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+/// Let these destinations out of this host.
+fn let_out(matches: Vec<String>) -> Mend {
+    with_words(
+        "nftables",
+        "on this host, in the chain that drops what goes out (here: output of the table inet filter):"
+            .to_owned(),
+        cut(matches
+            .into_iter()
+            .map(|one| format!("nft insert rule inet filter output {one} accept"))
+            .collect()),
+    )
+}
+
 fn host(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> Mend {
+    let matches = held_back(group);
+    if !matches.is_empty() {
+        return let_out(matches);
+    }
     let hosts = hosts(group).join(", ");
     match (stage, verdict) {
         (Stage::Tls, Verdict::ClockSkew) => Mend {

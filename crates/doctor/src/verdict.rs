@@ -6,7 +6,7 @@
 mod dns;
 mod proxy;
 pub(crate) mod tls;
-mod transport;
+pub(crate) mod transport;
 mod upper;
 mod words;
 

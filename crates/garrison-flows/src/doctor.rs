@@ -13,7 +13,7 @@ use clap::{Args, ValueEnum};
 use doctor::plan::targets_catalogue;
 use doctor::{Observed, Plan, Report, RunLimits, Settings, Target};
 use flows::{Catalogue, PartyId, Selection, Site};
-use net::probe::{ProbeRoots, ProbeTrust, Prober};
+use net::probe::{ProbeRoots, ProbeTrust, Prober, RepeatedHellos};
 use net::{CancellationToken, ClientIdentity};
 
 use crate::arguments::{CatalogueArgument, SiteArguments};
@@ -177,9 +177,12 @@ async fn examine(arguments: &DoctorArguments, identity: &Identity) -> anyhow::Re
             &|source, questions| paths::ask(&prober, source, questions),
         )
     })?;
+    let before = RepeatedHellos::now();
     let observed = probed(arguments, &plan, &prober).await;
+    let after = RepeatedHellos::now();
     let context = doctor::judge::Context {
         now: now(),
+        hellos: after.zip(before).map(|(after, before)| after.since(before)),
         took_ms: u64::try_from(begin.elapsed().as_millis()).unwrap_or(u64::MAX),
         language: site.language.clone(),
     };

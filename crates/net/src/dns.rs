@@ -76,6 +76,7 @@ struct Answer {
 enum Missing {
     NoSuchName(SocketAddr),
     ServerFailure(SocketAddr, String),
+    Forbidden(SocketAddr),
     NoAddress,
     TimedOut,
 }
@@ -261,6 +262,10 @@ impl Answer {
                 self.missing = Some(Missing::ServerFailure(server, reason));
                 return false;
             }
+            (Reply::Forbidden, _) | (_, Reply::Forbidden) => {
+                self.missing = Some(Missing::Forbidden(server));
+                return false;
+            }
             (Reply::TimedOut, _) | (_, Reply::TimedOut) => return false,
             (Reply::Empty, Reply::Empty) => (Some(Missing::NoAddress), "NOERROR", true),
         };
@@ -279,6 +284,7 @@ impl Missing {
                 server,
                 reason,
             },
+            Self::Forbidden(server) => ResolveError::Forbidden { name, server },
             Self::NoAddress => ResolveError::NoAddress { name },
             Self::TimedOut => ResolveError::TimedOut { name, limit },
         }

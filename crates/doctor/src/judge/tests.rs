@@ -13,6 +13,7 @@ use crate::target::Target;
 use crate::way::Ways;
 
 mod between;
+mod own;
 
 /// 2026-01-01T00:00:00Z, within the dates of the certificates here.
 const NOW: i64 = 1_767_225_600;
@@ -132,6 +133,15 @@ fn address() -> SocketAddr {
 
 /// Judges targets; the reports are in the order of the plan's probes.
 fn of_targets(targets: &[&str], ways: &Ways, seen: impl Fn(&str, bool) -> ProbeReport) -> Report {
+    of_targets_in(targets, ways, seen, &context())
+}
+
+fn of_targets_in(
+    targets: &[&str],
+    ways: &Ways,
+    seen: impl Fn(&str, bool) -> ProbeReport,
+    context: &Context,
+) -> Report {
     let targets: Vec<Target> = targets
         .iter()
         .map(|text| Target::parse(text).unwrap())
@@ -143,10 +153,18 @@ fn of_targets(targets: &[&str], ways: &Ways, seen: impl Fn(&str, bool) -> ProbeR
         Err("no PAC file".to_owned())
     })
     .unwrap();
-    report(&plan, seen)
+    report_in(&plan, seen, context)
 }
 
 fn report(plan: &Plan<'_>, seen: impl Fn(&str, bool) -> ProbeReport) -> Report {
+    report_in(plan, seen, &context())
+}
+
+fn report_in(
+    plan: &Plan<'_>,
+    seen: impl Fn(&str, bool) -> ProbeReport,
+    context: &Context,
+) -> Report {
     let observed: Vec<Observed> = plan
         .probes
         .iter()
@@ -156,7 +174,7 @@ fn report(plan: &Plan<'_>, seen: impl Fn(&str, bool) -> ProbeReport) -> Report {
             Observed::Seen(Box::new(seen(&host, through)))
         })
         .collect();
-    judge(plan, &observed, &context())
+    judge(plan, &observed, context)
 }
 
 fn context() -> Context {
@@ -164,6 +182,7 @@ fn context() -> Context {
         now: NOW,
         took_ms: 12,
         language: "en".to_owned(),
+        hellos: None,
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use flows::Place;
 use net::ResolveError;
 
-use super::{Input, Judged};
+use super::{Input, Judged, transport};
 use crate::report::{Stage, Verdict};
 
 /// Where Cisco Umbrella sends names that it blocks (146.112.61.104 to .110, as its documentation
@@ -77,6 +77,9 @@ fn nowhere(address: IpAddr) -> Option<&'static str> {
 }
 
 pub(super) fn failed(input: Input<'_>, error: &ResolveError) -> Judged {
+    if let Some(judged) = held_back(error) {
+        return judged;
+    }
     let (verdict, cause) = of(error);
     let cause = match verdict {
         Verdict::NoSuchName | Verdict::NoAddress => input.destination.host.clone(),
@@ -85,12 +88,27 @@ pub(super) fn failed(input: Input<'_>, error: &ResolveError) -> Judged {
     Judged::broken(Stage::Dns, verdict, super::plain(&error.to_string(), 400)).caused_by(cause)
 }
 
+/// Questions that this host did not let out: nothing of the names.
+pub(super) fn held_back(error: &ResolveError) -> Option<Judged> {
+    match error {
+        ResolveError::Forbidden { server, .. } => {
+            Some(transport::held_back("udp", *server, &error.to_string()))
+        }
+        ResolveError::Failed { .. }
+        | ResolveError::NoSuchName { .. }
+        | ResolveError::ServerFailure { .. }
+        | ResolveError::NoAddress { .. }
+        | ResolveError::TimedOut { .. } => None,
+    }
+}
+
 /// The verdict of a resolver's error, and who gave it.
 pub(super) fn of(error: &ResolveError) -> (Verdict, String) {
     let said = |server: &dyn std::fmt::Display| server.to_string();
     match error {
         ResolveError::NoSuchName { server, .. } => (Verdict::NoSuchName, said(server)),
         ResolveError::ServerFailure { server, .. } => (Verdict::ServerFailure, said(server)),
+        ResolveError::Forbidden { server, .. } => (Verdict::Refused, said(server)),
         ResolveError::NoAddress { .. } => (Verdict::NoAddress, String::new()),
         ResolveError::TimedOut { .. } => (Verdict::TimeOut, String::new()),
         // The system's resolver doesn't tell the two apart; most often it is the name.

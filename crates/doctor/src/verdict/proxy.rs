@@ -1,7 +1,7 @@
 //! Proxies: not there, wanting a sign-in, or refusing the destination.
 
 use flows::ProxyKind;
-use net::{Proxy, ProxyError};
+use net::{Proxy, ProxyError, TcpError};
 
 use super::{Input, Judged, dns, plain, transport};
 use crate::report::{Stage, Verdict};
@@ -15,6 +15,13 @@ pub(super) fn failed(input: Input<'_>, error: &ProxyError) -> Judged {
     let text = plain(&told(error), 400);
     let via = via(input);
     match error {
+        ProxyError::Resolve { source, .. } if dns::held_back(source).is_some() => {
+            dns::failed(input, source)
+        }
+        ProxyError::Tcp {
+            source: source @ TcpError::Forbidden { .. },
+            ..
+        } => transport::tcp(input, source),
         ProxyError::Resolve { source, .. } => {
             Judged::broken(Stage::Proxy, dns::of(source).0, text).caused_by(via)
         }

@@ -1,13 +1,47 @@
 //! TCP and UDP: refused, lost, reset, no route.
 
 use std::io::ErrorKind;
+use std::net::SocketAddr;
 
-use net::{StageFailure, TcpError, UdpError};
+use net::{ProxyError, StageFailure, TcpError, UdpError};
 
 use super::{Input, Judged, plain};
 use crate::report::{Outcome, Stage, Verdict};
 
+/// The evidence that this host itself holds packets back: transport, address and port.
+pub(crate) const HELD_BACK: &str = "held_back_here";
+
+/// This host's own packet filter (or routing) refuses to send: one cause, whatever it refuses.
+pub(crate) fn held_back(transport: &str, address: SocketAddr, text: &str) -> Judged {
+    Judged::broken(Stage::Transport, Verdict::Refused, plain(text, 400))
+        .caused_by("this host's own packet filter")
+        .seen(
+            HELD_BACK,
+            format!("{transport} {} {}", address.ip(), address.port()),
+        )
+}
+
+/// Where a TCP connection got no answer.
+pub(crate) fn silent(failure: &StageFailure) -> Option<SocketAddr> {
+    match failure {
+        StageFailure::Tcp(TcpError::TimedOut { address, .. })
+        | StageFailure::Proxy(ProxyError::Tcp {
+            source: TcpError::TimedOut { address, .. },
+            ..
+        }) => Some(*address),
+        StageFailure::Tcp(_)
+        | StageFailure::Proxy(_)
+        | StageFailure::Resolve(_)
+        | StageFailure::Udp(_)
+        | StageFailure::Tls(_)
+        | StageFailure::Http(_) => None,
+    }
+}
+
 pub(super) fn tcp(input: Input<'_>, error: &TcpError) -> Judged {
+    if let TcpError::Forbidden { address } = error {
+        return held_back("tcp", *address, &error.to_string());
+    }
     let verdict = of(error);
     judged(input, verdict, Outcome::Broken, &error.to_string())
 }
@@ -15,13 +49,12 @@ pub(super) fn tcp(input: Input<'_>, error: &TcpError) -> Judged {
 /// The verdict of a TCP error.
 pub(super) fn of(error: &TcpError) -> Verdict {
     match error {
-        TcpError::Refused { .. } => Verdict::Refused,
+        TcpError::Refused { .. } | TcpError::Forbidden { .. } => Verdict::Refused,
         TcpError::Unreachable { .. } => Verdict::Unreachable,
         TcpError::TimedOut { .. } => Verdict::TimeOut,
         TcpError::Failed { source, .. } => match source.kind() {
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted => Verdict::Reset,
             ErrorKind::TimedOut => Verdict::TimeOut,
-            ErrorKind::PermissionDenied => Verdict::Refused,
             _ => Verdict::Unreachable,
         },
     }
@@ -29,6 +62,9 @@ pub(super) fn of(error: &TcpError) -> Verdict {
 
 pub(super) fn udp(input: Input<'_>, error: &UdpError) -> Judged {
     let (verdict, result) = match error {
+        UdpError::Forbidden { address } => {
+            return held_back("udp", *address, &error.to_string());
+        }
         UdpError::Refused { .. } => (Verdict::Refused, Outcome::Broken),
         UdpError::Unreachable { .. } | UdpError::Failed { .. } => {
             (Verdict::Unreachable, Outcome::Broken)

@@ -69,6 +69,10 @@ pub enum ResolveError {
         /// Such as SERVFAIL.
         reason: String,
     },
+    #[error(
+        "this host refuses to send the question for {name} to the name server {server}: its own packet filter or routing forbids it"
+    )]
+    Forbidden { name: String, server: SocketAddr },
     #[error("the name {name} has no address")]
     NoAddress { name: String },
     #[error(
@@ -150,6 +154,8 @@ pub enum TcpError {
         address: SocketAddr,
         limit: Duration,
     },
+    #[error("this host refuses to send to {address}: its own packet filter or routing forbids it")]
+    Forbidden { address: SocketAddr },
     #[error("connecting to {address} failed")]
     Failed {
         address: SocketAddr,
@@ -180,6 +186,8 @@ pub enum UdpError {
     },
     #[error("a proxy for HTTP carries no datagrams; dial directly")]
     NotThroughProxy,
+    #[error("this host refuses to send to {address}: its own packet filter or routing forbids it")]
+    Forbidden { address: SocketAddr },
     #[error("sending a datagram to {address} failed")]
     Failed {
         address: SocketAddr,
@@ -307,6 +315,20 @@ fn write_causes(f: &mut fmt::Formatter<'_>, error: &dyn std::error::Error) -> fm
         cause = error.source();
     }
     Ok(())
+}
+
+/// Whether it was this host that refused to send to the address.
+///
+/// EPERM is a packet filter's drop on the way out, EACCES a prohibited route (ip-route(8)); for
+/// IPv6 also what a firewall on the way answers ("administratively prohibited", RFC 4443).
+pub(crate) fn is_forbidden_here(error: &io::Error, address: SocketAddr) -> bool {
+    const EPERM: i32 = 1;
+    const EACCES: i32 = 13;
+    match error.raw_os_error() {
+        Some(EPERM) => true,
+        Some(EACCES) => address.is_ipv4(),
+        Some(_) | None => false,
+    }
 }
 
 /// An error and its causes in one line.

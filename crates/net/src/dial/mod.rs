@@ -27,6 +27,7 @@ use crate::tls::{ClientTls, TlsError, TlsTrust};
 
 pub(crate) use connection::Driver;
 pub use connection::{Connection, Protocol};
+pub(crate) use error::is_forbidden_here;
 pub use error::{
     DialError, HttpError, ProxyError, ResolveError, Stage, StageFailure, TcpError, UdpError,
 };

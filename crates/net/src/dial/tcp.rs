@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
-use super::error::TcpError;
+use super::error::{TcpError, is_forbidden_here};
 use super::within;
 
 /// Tries the addresses in the resolver's order, each within `limit`.
@@ -42,6 +42,8 @@ async fn connect_one(address: SocketAddr, limit: Duration) -> Result<TcpStream, 
             TcpError::Unreachable { address, source }
         }
         io::ErrorKind::TimedOut => TcpError::TimedOut { address, limit },
+        _ if is_forbidden_here(&source, address) => TcpError::Forbidden { address },
+        io::ErrorKind::PermissionDenied => TcpError::Unreachable { address, source },
         _ => TcpError::Failed { address, source },
     })?;
     // Small requests go out at once.

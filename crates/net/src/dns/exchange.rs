@@ -10,7 +10,7 @@ use hickory_proto::rr::{Name, RData, RecordType};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, UdpSocket};
 
-use crate::dial::within;
+use crate::dial::{is_forbidden_here, within};
 
 /// What fits into one datagram nearly everywhere (DNS flag day 2020).
 const UDP_SIZE: u16 = 1232;
@@ -33,6 +33,8 @@ pub(super) enum Reply {
     NoSuchName,
     /// Such as `SERVFAIL`, or that its port is closed.
     Failed(String),
+    /// This host would not send it.
+    Forbidden,
     TimedOut,
 }
 
@@ -61,6 +63,7 @@ pub(super) async fn ask(
         Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
             Reply::Failed("its port is closed".to_owned())
         }
+        Some(Err(error)) if is_forbidden_here(&error, server) => Reply::Forbidden,
         Some(Err(error)) => Reply::Failed(error.to_string()),
     }
 }

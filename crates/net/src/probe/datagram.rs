@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::UdpSocket;
 
 use super::MAX_UDP_ANSWER;
-use crate::dial::{UdpError, within};
+use crate::dial::{UdpError, is_forbidden_here, within};
 
 /// Sends to the first address that takes a datagram. Gives where it went, and the answer.
 pub(super) async fn send(
@@ -43,6 +43,8 @@ async fn send_to(
         io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
             UdpError::Unreachable { address, source }
         }
+        _ if is_forbidden_here(&source, address) => UdpError::Forbidden { address },
+        io::ErrorKind::PermissionDenied => UdpError::Unreachable { address, source },
         _ => UdpError::Failed { address, source },
     };
     let own = match address {

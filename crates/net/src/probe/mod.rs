@@ -10,6 +10,7 @@ mod by_proxy;
 mod datagram;
 mod facts;
 mod handshake;
+mod hellos;
 mod plan;
 mod recorded;
 mod report;
@@ -34,6 +35,7 @@ use crate::tls::{ALPN_HTTP2, TlsError};
 use request::{Conversation, Form};
 
 pub use facts::CertificateFacts;
+pub use hellos::RepeatedHellos;
 pub use plan::{ProbePlan, ProbeRequest, ProbeRoute, ProbeTransport, ProbeTrust, RevocationCheck};
 pub use report::{
     BodyEnd, DnsSeen, HttpSeen, ProbeReport, ProxySeen, SignInScheme, TlsEnd, TlsSeen, UpgradeSeen,
