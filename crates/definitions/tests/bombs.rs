@@ -12,10 +12,11 @@
 mod setup;
 
 use std::collections::BTreeSet;
+use std::io::{Cursor, Read as _};
 
 use model::{Limit, Verdict};
 use scan::{Definitions, Limits};
-use setup::made::{bzip2, lzma, ole2, pdf, seven_zip, zstd};
+use setup::made::{bzip2, lzma, ole2, pdf, quine, seven_zip, zstd};
 use setup::{gzip, open, scan_with, source, tar, xz, zip};
 
 fn nothing() -> Definitions {
@@ -114,81 +115,27 @@ fn containers_nested_deeper_than_allowed_end_by_depth() {
     }
 }
 
-/// Bits of Deflate, low bits first; codes of Huffman go in reverse.
-#[derive(Default)]
-struct Bits(Vec<bool>);
-
-impl Bits {
-    fn low_first(&mut self, value: u32, count: u32) {
-        self.0.extend((0..count).map(|bit| value >> bit & 1 == 1));
-    }
-
-    fn high_first(&mut self, value: u32, count: u32) {
-        self.0
-            .extend((0..count).rev().map(|bit| value >> bit & 1 == 1));
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        self.0
-            .chunks(8)
-            .map(|bits| {
-                bits.iter()
-                    .rev()
-                    .fold(0, |byte, bit| byte << 1 | u8::from(*bit))
-            })
-            .collect()
-    }
-}
-
-/// A gzip file that unpacks to itself (Russ Cox, "Zip Files All The Way Down", 2010): literals and
-/// repetitions that spell each other out, each five bytes long. Its checksum is left out, for
-/// scanners look at what comes before.
-fn quine() -> Vec<u8> {
-    // A stored block of `units` times five bytes.
-    let literal = |units: u16| {
-        let length = units * 5;
-        let mut block = vec![0];
-        block.extend(length.to_le_bytes());
-        block.extend((!length).to_le_bytes());
-        block
-    };
-    // A block that copies what was just written: two copies of a length (as its code) over a
-    // distance (as code, extra bits and how many).
-    let repetition = |lengths: [u32; 2], distance: (u32, u32, u32)| {
-        let mut bits = Bits::default();
-        bits.low_first(0b010, 3);
-        for length in lengths {
-            bits.high_first(length - 256, 7);
-            bits.high_first(distance.0, 5);
-            bits.low_first(distance.1, distance.2);
-        }
-        bits.high_first(0, 7);
-        let bytes = bits.bytes();
-        assert_eq!(bytes.len(), 5);
-        bytes
-    };
-    let head = b"\x1f\x8b\x08\0\0\0\0\0\0\xff".to_vec();
-    let (l0, l1, l3, l4) = (literal(0), literal(1), literal(3), literal(4));
-    let r3 = repetition([262, 261], (7, 2, 2));
-    let r4 = repetition([264, 264], (8, 3, 3));
-    [
-        &head, &l3, &head, &l3, &r3, &l1, &r3, &l1, &l1, &l4, &r3, &l1, &l1, &l4, &r4, &l4, &r4,
-        &l4, &r4, &l4, &r4, &l4, &r4, &l0, &l0, &l0,
-    ]
-    .into_iter()
-    .flatten()
-    .copied()
-    .collect()
-}
-
 #[test]
 fn a_file_that_unpacks_to_itself_ends_by_depth() {
-    let quine = quine();
+    let (gzip, zip) = (quine::gzip(), quine::zip());
     let mut unpacked = Vec::new();
-    let mut decoder = flate2::read::GzDecoder::new(quine.as_slice());
-    let _ = std::io::Read::read_to_end(&mut decoder, &mut unpacked);
-    assert_eq!(unpacked, quine);
-    assert!(hit(&judged(&quine)).contains(&Limit::Depth));
+    let mut decoder = flate2::read::GzDecoder::new(gzip.as_slice());
+    let _ = decoder.read_to_end(&mut unpacked);
+    assert_eq!(unpacked, gzip);
+    let mut archive = zip::ZipArchive::new(Cursor::new(&zip)).unwrap();
+    unpacked.clear();
+    // With its checksum, which stands in what it is of.
+    archive
+        .by_index(0)
+        .unwrap()
+        .read_to_end(&mut unpacked)
+        .unwrap();
+    assert_eq!(unpacked, zip);
+    for quine in [gzip, zip] {
+        let verdict = judged(&quine);
+        assert_eq!(hit(&verdict), [Limit::Depth].into());
+        assert_eq!(verdict.members, u64::from(limits().depth));
+    }
 }
 
 #[test]

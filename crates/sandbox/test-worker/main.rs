@@ -15,6 +15,7 @@ fn main() -> ExitCode {
         match member.last().map(String::as_str) {
             Some("crash-here") => misbehave("crash"),
             Some("hang-here") => misbehave("hang"),
+            Some("memory-here") => misbehave("memory"),
             _ => {}
         }
     })

@@ -2,6 +2,7 @@
 
 pub(crate) mod ole2;
 pub(crate) mod pdf;
+pub(crate) mod quine;
 pub(crate) mod seven_zip;
 
 use std::io::Write;

@@ -17,6 +17,9 @@ use crate::{confine, content};
 /// Processor time beyond the time for a file, before the kernel ends the worker: the pool, while
 /// there is one, ends it sooner.
 const PROCESSOR_GRACE_SECONDS: u64 = 10;
+/// Time for the scan that a worker begins with, before it is confined; a rule that never ends must
+/// not keep it from the rest.
+const WARM_UP_TIME: Duration = Duration::from_secs(1);
 /// A worker without work for so long gives back what it does not need to wait.
 const REST: Duration = Duration::from_secs(1);
 
@@ -65,9 +68,13 @@ fn begin(scanner: &mut Scanner<'_>) -> Result<Vec<Protection>, Stop> {
     confine::close_inherited().map_err(refused)?;
     // Afterwards no thread can be made.
     scanner.start_clock();
-    let limits = Limits::default();
-    scanner.scan(Input::whole(b"warm-up"), &limits, &mut Clock::new(|_| {}));
-    limit_processor_time(&limits)?;
+    // Of nothing, so that it reads next to nothing of the definitions.
+    let limits = Limits {
+        time: WARM_UP_TIME,
+        ..Limits::default()
+    };
+    scanner.scan(Input::whole(b""), &limits, &mut Clock::new(|_| {}));
+    limit_processor_time(&Limits::default())?;
     confine::end_threads().map_err(refused)?;
     // Never without: a worker that can't be kept from calling the kernel reads no file.
     confine::restrict_system_calls().map_err(Stop::Refused)?;
