@@ -12,8 +12,8 @@ use agent::local::{Client, ClientError};
 use agent::scanning::{self, Outcome, Request};
 use anyhow::{Context as _, bail};
 use indicatif::{ProgressBar, ProgressStyle};
-use model::verdict::{FileOutcome, FileReport, ScanTotals};
-use model::{EndpointPath, Policy, ScanFailure, ScanId};
+use model::verdict::{FileReport, ScanTotals};
+use model::{EndpointPath, Policy, ScanId};
 use proto::local::{Answer, Request as Ask};
 use sandbox::{Pool, PoolConfig, Sealed, Verify, WorkerCommand};
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,6 +21,8 @@ use trust::VerifyingKey;
 
 use crate::cli::ScanArguments;
 use crate::output;
+
+mod words;
 
 const FOUND: u8 = 1;
 const TROUBLE: u8 = 2;
@@ -265,70 +267,12 @@ fn show(report: &FileReport, json: bool, bar: &ProgressBar) -> std::io::Result<(
     let line = if json {
         serde_json::to_string(report)?
     } else {
-        match line(report) {
+        match words::line(report) {
             Some(line) => line,
             None => return Ok(()),
         }
     };
     bar.suspend(|| writeln!(std::io::stdout().lock(), "{line}"))
-}
-
-/// What a person wants to see of a file: nothing, when it is clean or passed over.
-fn line(report: &FileReport) -> Option<String> {
-    let path = &report.path;
-    match &report.outcome {
-        FileOutcome::Judged { verdict } => {
-            let rules: Vec<String> = verdict
-                .detections()
-                .map(|found| match found.member.as_slice() {
-                    [] => found.rule.clone(),
-                    member => format!("{} in {}", found.rule, member.join(" / ")),
-                })
-                .collect();
-            if !rules.is_empty() {
-                return Some(format!("{path}: FOUND {}", rules.join(", ")));
-            }
-            if verdict.is_whole() {
-                return None;
-            }
-            let limits: Vec<&str> = verdict.limits.iter().map(|hit| hit.limit.name()).collect();
-            Some(if limits.is_empty() {
-                format!(
-                    "{path}: not scanned wholly, the definitions are damaged; copy or build them again"
-                )
-            } else {
-                format!("{path}: not scanned wholly, limit {}", limits.join(", "))
-            })
-        }
-        FileOutcome::Failed { failure } => Some(format!("{path}: not scanned, {}", words(failure))),
-        FileOutcome::Skipped { .. } => None,
-    }
-}
-
-fn words(failure: &ScanFailure) -> String {
-    let within = |member: &[String]| match member {
-        [] => String::new(),
-        member => format!(" in {}", member.join(" / ")),
-    };
-    match failure {
-        ScanFailure::Unreadable { reason } => reason.clone(),
-        ScanFailure::Changed => "it changed while it was read".to_owned(),
-        ScanFailure::WorkerCrashed { signal, member } => format!(
-            "the worker crashed{}{}; treat the file as suspect",
-            signal.map_or_else(String::new, |signal| format!(" (signal {signal})")),
-            within(member)
-        ),
-        ScanFailure::TimedOut { limit_ms, member } => {
-            format!("it took longer than {limit_ms} ms{}", within(member))
-        }
-        ScanFailure::OutOfMemory { member } => {
-            format!(
-                "it needs more memory than a worker may have{}",
-                within(member)
-            )
-        }
-        ScanFailure::NoWorker { reason } => format!("no worker could be had: {reason}"),
-    }
 }
 
 fn progress(totals: &ScanTotals) -> String {

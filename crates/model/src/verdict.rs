@@ -54,6 +54,9 @@ pub enum Limit {
     Time,
     /// The memory for one file was used up.
     Memory,
+    /// A signature's regular expression needed more steps, depth or memory than one may have, or
+    /// the file is larger than expressions search: whether it matches is not known.
+    Expression,
 }
 
 impl Limit {
@@ -70,6 +73,7 @@ impl Limit {
             Self::Matches => "matches",
             Self::Time => "time",
             Self::Memory => "memory",
+            Self::Expression => "expression",
         }
     }
 }
@@ -80,6 +84,9 @@ pub struct LimitHit {
     pub limit: Limit,
     /// As in [`RuleMatch::member`].
     pub member: Vec<String>,
+    /// The rule that could not be matched wholly, where the limit is one rule's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
 }
 
 /// Something about a file that a person may want to know, and that keeps part of it unread.

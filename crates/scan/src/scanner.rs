@@ -312,6 +312,22 @@ impl Run<'_, '_> {
     }
 
     fn hit(&mut self, limit: Limit) {
+        self.hit_by(limit, None);
+    }
+
+    /// A limit that one rule reached.
+    fn hit_by_rule(&mut self, limit: Limit, rule: u32) {
+        match self.definitions.rule(rule) {
+            Ok(Some(rule)) if rule.maturity == Maturity::Withdrawn => {}
+            Ok(rule) => self.hit_by(limit, rule.map(|rule| rule.name)),
+            Err(_) => {
+                self.note_damage();
+                self.hit_by(limit, None);
+            }
+        }
+    }
+
+    fn hit_by(&mut self, limit: Limit, rule: Option<String>) {
         if self.verdict.limits.len() >= MAX_NOTES {
             self.overflow();
             return;
@@ -319,6 +335,7 @@ impl Run<'_, '_> {
         self.verdict.limits.push(LimitHit {
             limit,
             member: self.path.clone(),
+            rule,
         });
     }
 
@@ -339,6 +356,7 @@ impl Run<'_, '_> {
             self.verdict.limits.push(LimitHit {
                 limit: Limit::Matches,
                 member: self.path.clone(),
+                rule: None,
             });
         }
     }

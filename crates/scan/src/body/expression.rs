@@ -105,12 +105,14 @@ impl<'d> Expression<'d> {
         self.flags & flag != 0
     }
 
-    /// Counts matches: one, or with the flag for it all that don't overlap.
+    /// Counts matches: one, or with the flag for it all that don't overlap. `limited` becomes true
+    /// when a limit was reached; what was counted until then stands.
     pub(super) fn find(
         &self,
         file: &[u8],
         facts: &Facts,
         budget: &mut Budget,
+        limited: &mut bool,
     ) -> Result<Found, Exhausted> {
         let mut found = Found::default();
         let (base, shift) = match self.place.range(facts, file.len()) {
@@ -122,6 +124,7 @@ impl<'d> Expression<'d> {
             Some(Range::Between(..)) | None => return Ok(found),
         };
         if file.len() > MAX_FILE_BYTES {
+            *limited = true;
             return Ok(found);
         }
         let anchored = !self.has(expression::ROLLING) && shift == Some(0);
@@ -137,8 +140,10 @@ impl<'d> Expression<'d> {
         let mut from = 0;
         while from < subject.len() || found.count == 0 {
             budget.spend(UNITS_PER_MATCH)?;
-            // Reaching a limit of PCRE2 counts as no match, as ClamAV has it.
-            let Ok(Some(hit)) = regex.find_at(subject, from) else {
+            let matched = regex.find_at(subject, from);
+            // Reaching a limit of PCRE2 counts as no match, as ClamAV has it; here it is reported.
+            *limited |= matched.is_err();
+            let Ok(Some(hit)) = matched else {
                 budget.spend(subject.len().saturating_sub(from))?;
                 break;
             };

@@ -118,7 +118,8 @@ impl<'d> Patterns<'d> {
         count.and_then(|count| u32_at(count, 0)).unwrap_or(0).into()
     }
 
-    /// Adds the rules that match to `found`.
+    /// Adds the rules that match to `found`, and those with an expression that reached a limit to
+    /// the state's `limited`.
     ///
     /// # Errors
     /// When the work that the file causes exceeds the budget; what was found until then is in
@@ -143,19 +144,41 @@ impl<'d> Patterns<'d> {
             return Ok(());
         };
         let armed = self.arm(row, subject, state, budget);
+        let mut limited = std::mem::take(&mut state.limited);
+        let evaluated = self.evaluate(row, subject, state.armed(), found, &mut limited, budget);
+        state.limited = limited;
+        evaluated.and(armed)
+    }
+
+    /// Evaluates the signatures that are always tried, and those that are armed.
+    fn evaluate(
+        &self,
+        row: Row<'d>,
+        subject: Subject<'_>,
+        armed: &[u32],
+        found: &mut Vec<u32>,
+        limited: &mut Vec<u32>,
+        budget: &mut Budget,
+    ) -> Result<(), Exhausted> {
         let always = row.always().chunks_exact(4).filter_map(|at| u32_at(at, 0));
-        for at in always.chain(state.armed().iter().copied()) {
+        for at in always.chain(armed.iter().copied()) {
             let signature = usize::try_from(at)
                 .ok()
                 .and_then(|at| Signature::read(self.programs, at));
             if let Some(signature) = signature
                 && signature.applies(subject)
-                && signature.matches(subject, budget)?
             {
-                found.push(signature.rule);
+                let mut reached = false;
+                let matches = signature.matches(subject, budget, &mut reached);
+                if reached {
+                    limited.push(signature.rule);
+                }
+                if matches? {
+                    found.push(signature.rule);
+                }
             }
         }
-        armed
+        Ok(())
     }
 
     /// Looks for guards, block by block.

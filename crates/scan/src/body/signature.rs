@@ -137,10 +137,12 @@ impl<'d> Signature<'d> {
     }
 
     /// Whether the file satisfies the expression. Subsignatures are tried until that is certain.
+    /// `limited` becomes true when a regular expression reached a limit, which counts as no match.
     pub(super) fn matches(
         &self,
         subject: Subject<'_>,
         budget: &mut Budget,
+        limited: &mut bool,
     ) -> Result<bool, Exhausted> {
         let mut counts = Counts::new();
         let mut lasts = [0; MAX_SUBSIGNATURES];
@@ -150,7 +152,8 @@ impl<'d> Signature<'d> {
             if now.must || !now.may {
                 return Ok(now.must);
             }
-            let found = self.count(*id, subject, &counts, &lasts, budget)?;
+            let known = (&counts, &lasts);
+            let found = self.count(*id, subject, known, budget, limited)?;
             counts.set(*id, found.count);
             if let Some(last) = lasts.get_mut(usize::from(*id)) {
                 *last = found.last;
@@ -163,9 +166,9 @@ impl<'d> Signature<'d> {
         &self,
         id: u8,
         subject: Subject<'_>,
-        counts: &Counts,
-        lasts: &[usize; MAX_SUBSIGNATURES],
+        (counts, lasts): (&Counts, &[usize; MAX_SUBSIGNATURES]),
         budget: &mut Budget,
+        limited: &mut bool,
     ) -> Result<Found, Exhausted> {
         let none = Found::default();
         let at = Cursor::new(self.places, usize::from(id) * 4).place();
@@ -181,7 +184,7 @@ impl<'d> Signature<'d> {
                 if !outcome(expression.trigger, counts).must {
                     return Ok(none);
                 }
-                expression.find(subject.file, subject.facts, budget)
+                expression.find(subject.file, subject.facts, budget, limited)
             }
             Some(subsignature::COMPARISON) => {
                 let Some(comparison) = Comparison::read(&mut cursor) else {

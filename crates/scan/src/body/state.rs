@@ -15,6 +15,8 @@ const KEPT_TEXT: usize = 1 << 20;
 pub(crate) struct State {
     armed: Vec<u32>,
     places: HashSet<u32>,
+    /// Rules with an expression that reached a limit of its own. Whoever reports them empties this.
+    pub(crate) limited: Vec<u32>,
     /// Room for one block's positions.
     pub(super) hits: Hits,
     /// Room for a file's normalised form.

@@ -30,5 +30,12 @@ impl Run<'_, '_> {
             // Work stands for time, so that the same file always ends at the same place.
             self.hit(Limit::Time);
         }
+        // The same signature may be tried on the file and on its normalised form.
+        let mut limited = std::mem::take(&mut self.state.limited);
+        limited.sort_unstable();
+        limited.dedup();
+        for rule in limited {
+            self.hit_by_rule(Limit::Expression, rule);
+        }
     }
 }
