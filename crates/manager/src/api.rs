@@ -11,8 +11,8 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::site::Site;
 use crate::web;
 use crate::{
-    access, audit, changes, cloud, definitions, detections, devices, enrolment, groups, network,
-    overview, policies, scans,
+    access, audit, changes, cloud, connections, definitions, detections, devices, enrolment,
+    groups, network, overview, policies, scans,
 };
 
 /// What stands at the head of the description.
@@ -57,6 +57,7 @@ pub(crate) fn routes() -> OpenApiRouter<Arc<Site>> {
         .merge(definitions::http::api())
         .merge(audit::http::api())
         .merge(network::http::api())
+        .merge(connections::http::api())
         .merge(cloud::http::api())
         .merge(changes::http::api())
 }

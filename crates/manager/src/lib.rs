@@ -20,6 +20,7 @@ pub mod changes;
 pub mod cloud;
 pub mod commands;
 pub mod config;
+pub mod connections;
 pub mod console;
 pub mod definitions;
 pub mod detections;

@@ -14,6 +14,7 @@ use trust::{CertificateAuthority, SigningKey};
 use crate::access::Access;
 use crate::cloud::CloudLink;
 use crate::config::Config;
+use crate::connections::Book;
 use crate::definitions::Shelf;
 use crate::devices::{CheckInRow, Roster, store_check_in};
 use crate::groups::GroupBook;
@@ -59,6 +60,8 @@ pub struct Site {
     pub definitions: Shelf,
     /// The link to the cloud, when there is one.
     pub cloud: CloudLink,
+    /// What everybody reported of their connections last, in memory.
+    pub connections: Book,
     /// Where this manager listens, and who is connected.
     pub network: Network,
     /// Ends every stream and every task of the site.
@@ -119,6 +122,7 @@ impl Site {
         let roster = Roster::load(&database).await?;
         let definitions = Shelf::load(&database, &config.folder.join("definitions")).await?;
         let cloud = CloudLink::load(&database, &config.folder).await?;
+        let connections = Book::load(&database).await?;
         let check_ins = GroupCommit::start(database.clone(), store_check_in);
         let access = Access::new();
         Ok(Self {
@@ -131,6 +135,7 @@ impl Site {
             groups,
             definitions,
             cloud,
+            connections,
             network: Network::default(),
             shutdown: CancellationToken::new(),
             check_ins,

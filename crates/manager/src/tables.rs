@@ -60,4 +60,8 @@ pub(crate) const MIGRATIONS: &[Migration] = &[
         name: "idempotency",
         sql: crate::web::idempotency::TABLES,
     },
+    Migration {
+        name: "connections",
+        sql: crate::connections::TABLES,
+    },
 ];

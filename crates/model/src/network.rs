@@ -31,6 +31,10 @@ pub struct NetworkReport {
     /// The worst of the checks.
     pub result: Outcome,
     pub counts: Counts,
+    /// Flows of which at least one check told something: it works, in part, or not. What is not
+    /// in here was not checked, or nobody could tell.
+    #[serde(default)]
+    pub covered: Vec<String>,
     /// The worst first. None: nothing is lost.
     pub findings: Vec<NetworkFinding>,
     /// Findings that were left out because there were more than [`limits::FINDINGS`].

@@ -87,6 +87,7 @@ fn filled(path: &str) -> String {
     path.replace("{id}", &uuid::Uuid::now_v7().to_string())
         .replace("{name}", "none.css")
         .replace("{flow}", "console")
+        .replace("{cause}", "0123456789abcdef")
         .replace("{format}", "nftables")
 }
 

@@ -4,8 +4,8 @@
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 
-use model::Timestamp;
 use model::health::{AgentState, Severity};
+use model::{NetworkState, Timestamp};
 use proto::Signed;
 use proto::agent::{CheckInAnswer, CheckInRequest, DefinitionsOffer, Standing};
 use proto::api::Changed;
@@ -65,8 +65,13 @@ pub async fn check_in(
         });
         return Err(Refusal::Shared(error));
     }
+    let reported = |state: Option<NetworkState>| state.map(|state| (state.result, state.reported));
+    let before = entry.with(|live| reported(live.network));
     if entry.change(|live| take(live, &request.state, clock_skew, now)) {
         site.tell(Changed::Device, entry.id);
+    }
+    if before != reported(request.state.network) {
+        site.tell(Changed::Connection, entry.id);
     }
     answer(site, holder, &request.state, counter, now).await
 }
@@ -125,6 +130,7 @@ fn take(live: &mut Live, state: &AgentState, clock_skew: i64, now: Timestamp) ->
     live.clock_skew = clock_skew;
     live.policy_in_force = state.policy_revision;
     live.definitions = state.definitions;
+    live.network = state.network;
     live.critical = is_critical(state);
     if live.hostname != state.host.hostname {
         live.hostname.clone_from(&state.host.hostname);

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use ::store::{Database, StoreError};
-use model::{DefinitionRevision, DeviceId, GroupId, Timestamp};
+use model::{DefinitionRevision, DeviceId, GroupId, NetworkState, Timestamp};
 use proto::api::device::DeviceStanding;
 use tokio::sync::watch;
 use trust::chain::ChainState;
@@ -32,6 +32,8 @@ pub(crate) struct Live {
     pub(crate) critical: bool,
     /// Whether commands may wait for it. May be true when none does; never false when one does.
     pub(crate) commands: bool,
+    /// What the last check-in said of the network.
+    pub(crate) network: Option<NetworkState>,
     /// Of what people are shown besides the above; tells whether it changed.
     pub(crate) shown: u64,
     /// Open notification streams.

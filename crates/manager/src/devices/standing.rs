@@ -12,6 +12,7 @@ use super::roster::Entry;
 use super::{entry, read, store};
 use crate::access::{Administrator, Operator, Permit};
 use crate::audit;
+use crate::connections;
 use crate::refusal::Refusal;
 use crate::site::{Site, next_revision, raise_revision};
 
@@ -107,6 +108,9 @@ async fn set(
         .write(|tx| {
             Box::pin(async move {
                 store::set_standing(tx, id, standing).await?;
+                if standing == DeviceStanding::Revoked {
+                    connections::forget(tx, id).await?;
+                }
                 audit::insert(tx, &line).await
             })
         })
@@ -114,6 +118,9 @@ async fn set(
     if let Err(error) = written {
         entry.change(|live| live.standing = before);
         return Err(error);
+    }
+    if standing == DeviceStanding::Revoked {
+        connections::forgotten(site, id);
     }
     site.tell(Changed::Device, id);
     audit::tell(site);

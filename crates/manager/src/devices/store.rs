@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use ::store::{Database, StoreError, Transaction};
-use model::{DefinitionRevision, DeviceId, GroupId, Timestamp};
+use model::{DefinitionRevision, DeviceId, GroupId, NetworkState, Timestamp};
 use proto::api::device::{Device, DeviceStanding};
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row as _, Sqlite};
@@ -73,6 +73,7 @@ pub(super) async fn load(database: &Database) -> Result<Vec<(DeviceId, Live)>, S
         .await?
         .iter()
         .map(|row| {
+            let state: Option<&str> = row.try_get("state")?;
             let live = Live {
                 hostname: row.try_get("hostname")?,
                 group: GroupId::parse(row.try_get("device_group")?)
@@ -94,12 +95,22 @@ pub(super) async fn load(database: &Database) -> Result<Vec<(DeviceId, Live)>, S
                     }),
                 critical: row.try_get::<i64, _>("critical")? != 0,
                 commands: true,
+                network: state.and_then(network),
                 shown: 0,
                 streams: 0,
             };
             Ok((id(row.try_get("id")?)?, live))
         })
         .collect()
+}
+
+/// What a state says of the network. One that can't be read says nothing.
+fn network(state: &str) -> Option<NetworkState> {
+    #[derive(serde::Deserialize)]
+    struct Part {
+        network: Option<NetworkState>,
+    }
+    serde_json::from_str::<Part>(state).ok()?.network
 }
 
 const fn key_standing_name(standing: KeyStanding) -> &'static str {
@@ -236,6 +247,7 @@ impl NewDevice<'_> {
             definitions: None,
             critical: false,
             commands: false,
+            network: None,
             shown: 0,
             streams: 0,
         }

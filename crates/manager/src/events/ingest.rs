@@ -10,6 +10,7 @@ use proto::api::Changed;
 
 use super::{Batch, rules, store};
 use crate::access::Caller;
+use crate::connections::{self, Reporter};
 use crate::detections::{self, Found, Remedied};
 use crate::devices::{self, Holder};
 use crate::refusal::Refusal;
@@ -48,6 +49,7 @@ pub async fn ingest(
         hostname: holder.entry.with(|live| live.hostname.clone()),
         device_changed: false,
         changes: Vec::new(),
+        reports: Vec::new(),
     };
     let (receipt, taken) = site
         .database
@@ -58,7 +60,7 @@ pub async fn ingest(
             })
         })
         .await?;
-    tell(site, &taken);
+    tell(site, taken);
     Ok(receipt)
 }
 
@@ -228,14 +230,22 @@ async fn apply(
                 audit::insert(tx, &line).await?;
             }
         }
-        EventBody::ScanProblem { .. }
-        | EventBody::AgentStarted { .. }
-        | EventBody::NetworkReport { .. } => {}
+        EventBody::NetworkReport { report } => {
+            let moment = |time| rules::moment(time, context.skew_ms, context.received);
+            let reporter = Reporter::Device(taken.device);
+            let report =
+                connections::reported(tx, reporter, report, context.received, moment).await?;
+            taken.reports.extend(report);
+        }
+        EventBody::ScanProblem { .. } | EventBody::AgentStarted { .. } => {}
     }
     Ok(())
 }
 
-fn tell(site: &Site, taken: &Batch) {
+fn tell(site: &Site, taken: Batch) {
+    for report in taken.reports {
+        connections::tell(site, report);
+    }
     if taken.changes.len() > super::MAX_TOLD {
         site.tell_list(Changed::Detection);
         site.tell_list(Changed::Quarantine);

@@ -10,6 +10,8 @@ mod timeline;
 use model::DeviceId;
 use proto::api::Changed;
 
+use crate::connections::Taken;
+
 pub use ingest::ingest;
 pub(crate) use store::{TABLES, prune};
 pub use timeline::latest;
@@ -21,6 +23,8 @@ pub(crate) struct Batch {
     /// Whether the device's own numbers changed (open detections, lost events).
     pub(crate) device_changed: bool,
     changes: Vec<(Changed, String)>,
+    /// Reports of the network, to be made known once the transaction stands.
+    pub(crate) reports: Vec<Taken>,
 }
 
 /// Changes of one batch that are told one by one; beyond it, the whole list is said to have

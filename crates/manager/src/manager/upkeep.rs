@@ -62,7 +62,8 @@ pub(super) async fn sweep(site: &Arc<Site>) -> Result<(), Refusal> {
     crate::access::prune_sessions(site).await?;
     crate::web::idempotency::prune(site).await?;
     expire_commands(site).await?;
-    prune_events(site).await
+    prune_events(site).await?;
+    crate::connections::prune(site).await
 }
 
 /// Commands that nobody came for, and what they were about.

@@ -8,7 +8,7 @@ use proto::api::device::DeviceStanding;
 use crate::access::{Permit, Viewer};
 use crate::refusal::Refusal;
 use crate::site::Site;
-use crate::{cloud, definitions, detections, devices};
+use crate::{cloud, connections, definitions, detections, devices};
 
 /// The overview.
 ///
@@ -33,6 +33,7 @@ pub async fn read(site: &Site, by: &Permit<Viewer>) -> Result<Overview, Refusal>
         devices_with_older_definitions: u64::try_from(older).unwrap_or(u64::MAX),
         events_lost: devices::events_lost(site).await?,
         cloud: cloud::read(site).await?,
+        connections: connections::summary(site, by, None),
         time: site.now(),
     })
 }

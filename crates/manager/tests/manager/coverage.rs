@@ -30,6 +30,7 @@ fn operations() -> Vec<Operation> {
                     .replace("{id}", "019aa6d2-7a30-7c51-9d0e-3f5a86b1c001")
                     .replace("{revision}", "1")
                     .replace("{flow}", "console")
+                    .replace("{cause}", "0123456789abcdef")
                     .replace("{format}", "nftables"),
                 method: Method::from_bytes(method.to_uppercase().as_bytes()).unwrap(),
                 role: role.to_owned(),

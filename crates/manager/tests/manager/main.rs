@@ -11,12 +11,14 @@
 mod access;
 mod check_in;
 mod cloud;
+mod connections;
 mod coverage;
 mod definitions;
 mod enrolment;
 mod events;
 mod groups;
 mod idempotency;
+mod many_connections;
 mod network;
 mod site_flows;
 mod stand;

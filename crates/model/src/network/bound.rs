@@ -6,6 +6,8 @@ use super::{NetworkFinding, NetworkReport};
 /// Limits of one [`NetworkReport`]. A report at all of them, with every sign escaped, is below
 /// 512 KiB of JSON, the largest event that an agent sends.
 pub mod limits {
+    /// Flows that are covered.
+    pub const COVERED: usize = 64;
     /// Findings.
     pub const FINDINGS: usize = 12;
     /// Flows of a finding.
@@ -37,6 +39,10 @@ impl NetworkReport {
         self.omitted = self
             .omitted
             .saturating_add(shorten(&mut self.findings, limits::FINDINGS));
+        shorten(&mut self.covered, limits::COVERED);
+        for flow in &mut self.covered {
+            cut(flow, limits::NAME_BYTES);
+        }
         for finding in &mut self.findings {
             finding.bound();
         }

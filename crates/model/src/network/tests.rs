@@ -35,6 +35,7 @@ fn report(findings: Vec<NetworkFinding>) -> NetworkReport {
         trigger: Trigger::Schedule,
         result: Outcome::Broken,
         counts: Counts::default(),
+        covered: Vec::new(),
         findings,
         omitted: 0,
     }

@@ -6,6 +6,7 @@
 
 pub mod access;
 pub mod audit;
+pub mod connection;
 pub mod definition;
 pub mod detection;
 pub mod device;
@@ -42,6 +43,8 @@ pub struct Overview {
     /// Events that agents' budgets evicted before delivery.
     pub events_lost: u64,
     pub cloud: network::CloudLink,
+    /// How the devices' connections are, and the manager's own.
+    pub connections: connection::Connections,
     pub time: Timestamp,
 }
 
@@ -68,6 +71,8 @@ pub enum Changed {
     Definitions,
     Audit,
     Cloud,
+    /// What a device, or the manager itself, reports of its connections.
+    Connection,
     /// Changes were dropped because the reader was slow; read everything again.
     All,
 }

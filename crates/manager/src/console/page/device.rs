@@ -4,20 +4,20 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use model::{DeviceId, EndpointPath};
-use proto::api::device::DeviceChange;
+use proto::api::device::{DeviceChange, DeviceStanding};
 use proto::api::scan::NewScan;
 
 use crate::console::answer::{Answer, page, see_said};
 use crate::console::frame::Room;
 use crate::console::meaning::Meaning;
 use crate::console::view::detections::ConfirmPage;
-use crate::console::view::device::DevicePage;
+use crate::console::view::device::{DevicePage, Parts};
 use crate::console::visit::Visit;
 use crate::detections::{self, DetectionFilter};
 use crate::refusal::Refusal;
 use crate::scans::{self, ScanFilter};
 use crate::site::Site;
-use crate::{devices, events, groups};
+use crate::{connections, devices, events, groups};
 
 /// Rows of each part of the page.
 const ROWS: u32 = 8;
@@ -52,15 +52,17 @@ pub(in crate::console) async fn show(
     let groups = groups::list(&site, &by, Some(MAX_GROUPS), None)
         .await?
         .items;
-    page(&DevicePage::new(
-        frame,
-        device,
-        found.map(|page| page.items).unwrap_or_default(),
-        &scans.map(|page| page.items).unwrap_or_default(),
-        &events.unwrap_or_default(),
-        groups,
+    let network = (device.standing == DeviceStanding::Approved)
+        .then(|| connections::of_device(&site, &by, device.id))
+        .transpose()?;
+    let parts = Parts {
+        network,
+        detections: found.map(|page| page.items).unwrap_or_default(),
+        scans: scans.map(|page| page.items).unwrap_or_default(),
+        events: events.unwrap_or_default(),
         missing,
-    ))
+    };
+    page(&DevicePage::new(frame, device, groups, parts))
 }
 
 pub(in crate::console) async fn scan(

@@ -2,6 +2,7 @@
 
 pub(super) mod api_tokens;
 pub(super) mod audit;
+pub(super) mod connections;
 pub(super) mod definitions;
 pub(super) mod detection;
 pub(super) mod detections;

@@ -7,6 +7,7 @@ use model::event::{CommandOutcome, Remediation};
 use model::network::{NetworkReport, Outcome};
 use model::verdict::ScanTotals;
 use model::{DeviceId, Event, EventBody, Timestamp};
+use proto::api::connection::DeviceConnections;
 use proto::api::detection::Detection;
 use proto::api::device::{Device, DeviceStanding};
 use proto::api::group::Group;
@@ -29,6 +30,7 @@ pub struct DevicePage {
     /// Whether anything can still be done with it.
     pub live: bool,
     pub skew: Option<String>,
+    pub network: Option<DeviceConnections>,
     pub detections: Vec<Detection>,
     pub scans: Vec<ScanHere>,
     pub timeline: Vec<Happening>,
@@ -57,19 +59,29 @@ pub struct Happening {
     pub detail: String,
 }
 
+/// What stands below the device's own facts.
+#[derive(Debug, Default)]
+pub struct Parts {
+    pub network: Option<DeviceConnections>,
+    pub detections: Vec<Detection>,
+    pub scans: Vec<Scan>,
+    pub events: Vec<Event>,
+    /// Sources that could not be read.
+    pub missing: Vec<String>,
+}
+
 impl DevicePage {
     /// Puts the device into words.
     #[must_use]
-    pub fn new(
-        frame: Frame,
-        device: Device,
-        detections: Vec<Detection>,
-        scans: &[Scan],
-        events: &[Event],
-        groups: Vec<Group>,
-        missing: Vec<String>,
-    ) -> Self {
+    pub fn new(frame: Frame, device: Device, groups: Vec<Group>, parts: Parts) -> Self {
         let words = frame.words;
+        let Parts {
+            network,
+            detections,
+            scans,
+            events,
+            missing,
+        } = parts;
         Self {
             badge: meaning::device(&device, frame.now),
             sentence: sentence(words, &device, frame.now),
@@ -83,6 +95,7 @@ impl DevicePage {
             raw: raw(&device),
             frame,
             device,
+            network,
             detections,
             groups,
             missing,

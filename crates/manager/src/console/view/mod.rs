@@ -1,6 +1,7 @@
 //! The pages as data: each view holds what its template shows. Nothing here asks a store.
 
 pub mod alone;
+pub mod connections;
 pub mod definitions;
 pub mod detection;
 pub mod detections;

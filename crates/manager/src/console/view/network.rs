@@ -40,6 +40,7 @@ pub const HOSTS: &[(&str, &str, &str)] = &[
 pub struct NetworkPage {
     pub frame: Frame,
     pub address: Address,
+    pub tab: &'static str,
     pub sentence: String,
     pub flows: Vec<SiteFlow>,
     pub total: u64,
@@ -77,6 +78,7 @@ impl NetworkPage {
         Self {
             frame,
             address,
+            tab: "flows",
             sentence,
             flows,
             total,

@@ -2,6 +2,7 @@
 
 use askama::Template;
 use model::Timestamp;
+use model::network::Outcome;
 use proto::api::Overview;
 use proto::api::audit::AuditLine;
 use proto::api::detection::Detection;
@@ -36,7 +37,7 @@ pub struct Share {
     /// Key.
     pub word: &'static str,
     pub count: u64,
-    pub address: &'static str,
+    pub address: String,
     /// In thousandths of the bar.
     pub x: u64,
     pub width: u64,
@@ -199,6 +200,15 @@ fn shares(overview: &Overview) -> Vec<Share> {
             "/devices?standing=revoked",
         ),
     ];
+    laid_out(
+        counts.map(|(meaning, word, count, address)| (meaning, word, count, address.to_owned())),
+    )
+}
+
+/// Lays counts out as the parts of a bar; what is none has no part.
+pub(super) fn laid_out<const N: usize>(
+    counts: [(Meaning, &'static str, u64, String); N],
+) -> Vec<Share> {
     let sum: u64 = counts.iter().map(|(_, _, count, _)| *count).sum();
     let mut x = 0;
     let mut shares: Vec<Share> = counts
@@ -296,6 +306,24 @@ fn needs(words: &Words, overview: &Overview) -> Vec<Need> {
         "need.silent_do",
         "need.open",
         "/devices?silent=true",
+    );
+    let connections = &overview.connections;
+    add(
+        connections.devices.broken + connections.devices.degraded,
+        Meaning::Warning,
+        "need.connections",
+        "need.connections_do",
+        "need.open",
+        "/network/connections",
+    );
+    let manager = connections.manager.as_ref().map(|manager| manager.state);
+    add(
+        u64::from(matches!(manager, Some(Outcome::Broken | Outcome::Degraded))),
+        Meaning::Warning,
+        "need.own_connections",
+        "need.connections_do",
+        "need.open",
+        "/network/connections#manager",
     );
     add(
         overview.devices_with_older_definitions,
