@@ -1,5 +1,7 @@
 //! From what was seen to a report: verdicts for each check, then what they mean together.
 
+mod turns;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
@@ -32,10 +34,15 @@ pub struct Context {
 /// Judges a run. `observed` is what became of the plan's probes, in their order.
 #[must_use]
 pub fn judge(plan: &Plan<'_>, observed: &[Observed], context: &Context) -> Report {
+    let (plan, gone) = &turns::settle(plan, observed);
     let mut judged: Vec<Judged> = plan
         .checks
         .iter()
-        .map(|planned| one(plan, planned, observed, context))
+        .zip(gone)
+        .map(|(planned, gone)| {
+            let judged = one(plan, planned, observed, context);
+            turns::note(planned, gone, judged)
+        })
         .collect();
     inspect(plan, observed, &mut judged);
     blame_the_own_filter(plan, observed, context, &mut judged);

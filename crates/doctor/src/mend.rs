@@ -11,6 +11,7 @@ use flows::{Catalogue, Format, Host, Options, ResolvedEndpoint, Selected, Select
 use crate::finding::Cased;
 use crate::plan::Destination;
 use crate::report::{Mend, Stage, Verdict, Who};
+use crate::verdict::dns::HOSTS_FILE;
 use crate::verdict::transport::HELD_BACK;
 
 /// Lines that a finding keeps; what is more is said.
@@ -73,6 +74,7 @@ pub(crate) fn who(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> Wh
     let through = group.iter().any(|one| one.check.via.is_some());
     let between = if through { Who::Proxy } else { Who::Firewall };
     match (stage, verdict) {
+        (Stage::Dns, Verdict::SplitHorizon) if of_hosts_file(group) => Who::Host,
         (Stage::Dns, _) => Who::Dns,
         (Stage::Proxy, Verdict::SignInFailed) => Who::Host,
         (Stage::Proxy, _) => Who::Proxy,
@@ -424,9 +426,14 @@ fn names(verdict: Verdict, group: &[Cased<'_, '_>]) -> Mend {
                 .map(|host| format!("local-zone: \"{host}.\" transparent"))
                 .collect()),
         ),
-        Verdict::SplitHorizon => words(
-            "dns",
-            "make all name servers of this host give the same answer",
+        Verdict::SplitHorizon => with_words(
+            "unbound",
+            "have all name servers of this host give the same answer, that of the internet; in one that has a zone of its own for these names:"
+                .to_owned(),
+            cut(hosts
+                .iter()
+                .map(|host| format!("local-zone: \"{host}.\" transparent"))
+                .collect()),
         ),
         _ => words(
             "dns",
@@ -482,6 +489,11 @@ fn held_back(group: &[Cased<'_, '_>]) -> Vec<String> {
     found
 }
 
+fn of_hosts_file(group: &[Cased<'_, '_>]) -> bool {
+    let mut evidence = group.iter().flat_map(|one| &one.check.evidence);
+    evidence.any(|one| one.kind == HOSTS_FILE)
+}
+
 /// Let these destinations out of this host.
 fn let_out(matches: Vec<String>) -> Mend {
     with_words(
@@ -495,6 +507,19 @@ fn let_out(matches: Vec<String>) -> Mend {
     )
 }
 
+/// Take names out of this host's hosts file.
+fn forget(group: &[Cased<'_, '_>]) -> Mend {
+    let lines = hosts(group).into_iter().map(|host| {
+        let pattern = host.replace('.', "\\.");
+        format!("sed -i.bak '/[[:space:]]{pattern}\\([[:space:]]\\|$\\)/d' /etc/hosts")
+    });
+    with_words(
+        "hosts file",
+        "on this host, take out the lines that are out of date:".to_owned(),
+        cut(lines.collect()),
+    )
+}
+
 fn host(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> Mend {
     let matches = held_back(group);
     if !matches.is_empty() {
@@ -502,6 +527,7 @@ fn host(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> Mend {
     }
     let hosts = hosts(group).join(", ");
     match (stage, verdict) {
+        (Stage::Dns, Verdict::SplitHorizon) => forget(group),
         (Stage::Tls, Verdict::ClockSkew) => Mend {
             product: "host".to_owned(),
             lines: vec!["timedatectl set-ntp true".to_owned()],

@@ -18,9 +18,13 @@ use crate::target::Target;
 use crate::way::{PathKind, Ways};
 
 pub use routes::AskPac;
+use routes::Hop;
 
 /// More checks than these are refused.
 pub const MAX_CHECKS: usize = 8_192;
+
+/// What browsers say that they are.
+const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
 
 /// What a run is told beside catalogue, site, targets and ways.
 #[derive(Debug, Clone)]
@@ -39,6 +43,8 @@ pub struct Settings {
     pub ports: BTreeMap<String, u16>,
     pub timeouts: Timeouts,
     pub user_agent: String,
+    /// Under which a refused request is made once more.
+    pub browser_agent: String,
     /// ISO 639-1.
     pub language: String,
 }
@@ -54,6 +60,7 @@ impl Default for Settings {
             ports: BTreeMap::new(),
             timeouts: ProbePlan::time_limits(),
             user_agent: concat!("garrison-doctor/", env!("CARGO_PKG_VERSION")).to_owned(),
+            browser_agent: BROWSER.to_owned(),
             language: "en".to_owned(),
         }
     }
@@ -86,6 +93,16 @@ pub struct Planned {
     pub pac: Option<String>,
     /// Whether the flow goes another way from here, and this check only helps to explain.
     pub reference: bool,
+    pub work: Work,
+    /// What is tried in turn while the proxies before can't be reached, as browsers do with a PAC
+    /// file's answer.
+    pub then: Vec<Turn>,
+}
+
+/// A further way of a check.
+#[derive(Debug, Clone)]
+pub struct Turn {
+    pub via: Option<Proxy>,
     pub work: Work,
 }
 
@@ -210,17 +227,34 @@ pub fn plan<'c>(
                 pac: None,
                 reference: false,
                 work: Work::Skip(why.clone()),
+                then: Vec::new(),
             });
             continue;
         }
         for (_, route) in routes.iter().filter(|(at, _)| *at == destination) {
+            let mut probed = |via: Option<&Proxy>| match probe_of(of_one, via, settings) {
+                Some(probe) => Work::Probe(placed(&mut plan.probes, &mut known, probe)),
+                None => Work::Skip("it can't be dialed".to_owned()),
+            };
             let work = match &route.ended {
                 Some(work) => work.clone(),
-                None => match probe_of(of_one, route.via.as_ref(), settings) {
-                    Some(probe) => Work::Probe(placed(&mut plan.probes, &mut known, probe)),
-                    None => Work::Skip("it can't be dialed".to_owned()),
-                },
+                None => probed(route.via.as_ref()),
             };
+            let then = route.then.iter().map(|hop| match hop {
+                Hop::Direct => Turn {
+                    via: None,
+                    work: probed(None),
+                },
+                Hop::Proxy(proxy) => Turn {
+                    via: Some(proxy.clone()),
+                    work: probed(Some(proxy)),
+                },
+                Hop::Other(what) => Turn {
+                    via: None,
+                    work: Work::Unknown(routes::not_checked(what)),
+                },
+            });
+            let then = then.collect();
             plan.checks.push(Planned {
                 destination,
                 path: route.path,
@@ -228,6 +262,7 @@ pub fn plan<'c>(
                 pac: route.pac.clone(),
                 reference: route.path == PathKind::Direct && others,
                 work,
+                then,
             });
         }
     }
@@ -420,6 +455,7 @@ fn probe_of(
         .and_then(|probe| probe.path.clone())
         .or_else(|| destination.endpoint.path.clone());
     probe.user_agent = Some(settings.user_agent.clone());
+    probe.other_user_agent = Some(settings.browser_agent.clone());
     probe.timeouts = settings.timeouts;
     Some(probe)
 }

@@ -3,7 +3,7 @@
 //! Everything here is a pure function of what was seen. What several probes mean together is in
 //! [`crate::inspection`] and [`crate::judge`].
 
-mod dns;
+pub(crate) mod dns;
 mod proxy;
 pub(crate) mod tls;
 pub(crate) mod transport;
@@ -109,6 +109,9 @@ fn by_stage(input: Input<'_>) -> Judged {
     if let Some(judged) = dns::lie(input) {
         return judged;
     }
+    if let Some(judged) = upper::refuses_the_agent(input) {
+        return judged;
+    }
     if let Some(judged) = proxy::answer(input) {
         return judged;
     }
@@ -121,7 +124,11 @@ fn by_stage(input: Input<'_>) -> Judged {
         return judged;
     }
     if let Some(failure) = &input.seen.failure {
+        if let Some(judged) = dns::split_horizon(input, failure) {
+            return judged;
+        }
         return match failure {
+            StageFailure::Http(HttpError::Reset) => transport::reset(input),
             StageFailure::Resolve(error) => dns::failed(input, error),
             StageFailure::Proxy(error) => proxy::failed(input, error),
             StageFailure::Tcp(error) => transport::tcp(input, error),

@@ -6,6 +6,7 @@
 //! neither mDNS nor other sources of nsswitch.conf(5).
 
 mod exchange;
+mod opinion;
 mod settings;
 
 use std::collections::HashMap;
@@ -22,6 +23,8 @@ use tokio::sync::{OnceCell, Semaphore};
 use crate::dial::{ResolveError, within};
 use exchange::{Reply, ask};
 use settings::Settings;
+
+pub use opinion::{NameSaid, NameSource, Opinion};
 
 /// More of a settings file is not read.
 const MAX_FILE: u64 = 32 * 1024 * 1024;
@@ -63,6 +66,8 @@ pub struct DnsSeen {
     pub ttl: Option<Duration>,
     /// Whether the hosts file knew the name.
     pub from_hosts: bool,
+    /// What everyone who may know the name says of it; empty unless that was asked.
+    pub opinions: Vec<Opinion>,
 }
 
 #[derive(Debug, Clone)]

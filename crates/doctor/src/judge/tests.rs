@@ -13,7 +13,9 @@ use crate::target::Target;
 use crate::way::Ways;
 
 mod between;
+mod names;
 mod own;
+mod turns;
 
 /// 2026-01-01T00:00:00Z, within the dates of the certificates here.
 const NOW: i64 = 1_767_225_600;

@@ -9,6 +9,11 @@ use super::{Destination, Work};
 use crate::report::{Stage, Verdict};
 use crate::way::{Leads, PacSource, PathKind, Way, Ways, by_environment};
 
+/// More ways of one answer are not gone.
+const MAX_HOPS: usize = 8;
+/// Characters that are kept of a proxy that is not checked.
+const MAX_PLACE: usize = 80;
+
 /// Asks a PAC file all questions at once; what fails is a reason in words.
 pub type AskPac<'a> = dyn Fn(&PacSource, &[PacQuestion]) -> Result<Vec<PacAnswer>, String> + 'a;
 
@@ -20,6 +25,17 @@ pub(super) struct Route {
     pub(super) pac: Option<String>,
     /// Where no probe is needed.
     pub(super) ended: Option<Work>,
+    /// Where it goes, in turn, while the proxies before can't be reached.
+    pub(super) then: Vec<Hop>,
+}
+
+/// A further way that a PAC file names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Hop {
+    Direct,
+    Proxy(Proxy),
+    /// One that is not checked, as the file names it.
+    Other(String),
 }
 
 /// The routes of each destination, by its place. A way that would lead directly anyway is not
@@ -66,6 +82,7 @@ const fn route(path: PathKind, via: Option<Proxy>) -> Route {
         via,
         pac: None,
         ended: None,
+        then: Vec::new(),
     }
 }
 
@@ -118,6 +135,7 @@ fn by_pac(
             verdict,
             detail,
         }),
+        then: Vec::new(),
     };
     if let Err(why) = &source.script {
         let all = places.into_iter();
@@ -151,28 +169,8 @@ fn by_pac(
         let route = match answer.result {
             Err(why) => ended(Stage::Proxy, Verdict::PacError, why),
             Ok(text) => match said(&text) {
-                Said::Direct => Route {
-                    pac: Some(source.name.clone()),
-                    ..route(PathKind::Pac, None)
-                },
-                Said::Proxy(endpoint) => Route {
-                    pac: Some(source.name.clone()),
-                    ..route(
-                        PathKind::Pac,
-                        Some(Proxy {
-                            endpoint,
-                            credentials: source.credentials.clone(),
-                        }),
-                    )
-                },
-                Said::Other(kind) => Route {
-                    ended: Some(Work::Unknown(format!(
-                        "the PAC file sends it to a proxy of the kind {kind}, which is not checked"
-                    ))),
-                    pac: Some(source.name.clone()),
-                    ..route(PathKind::Pac, None)
-                },
-                Said::Strange => ended(
+                Some(hops) => in_turn(hops, source),
+                None => ended(
                     Stage::Proxy,
                     Verdict::PacError,
                     format!(
@@ -208,33 +206,75 @@ fn question(destination: Option<&Destination<'_>>, endpoint: &Endpoint) -> PacQu
     }
 }
 
-/// What a PAC file's answer says first.
-#[derive(Debug, PartialEq, Eq)]
-enum Said {
-    Direct,
-    Proxy(Endpoint),
-    Other(String),
-    Strange,
+/// The first hop is the route, the others are taken in turn.
+fn in_turn(hops: Vec<Hop>, source: &PacSource) -> Route {
+    let mut hops = hops.into_iter().map(|hop| match hop {
+        Hop::Proxy(proxy) => Hop::Proxy(Proxy {
+            credentials: source.credentials.clone(),
+            ..proxy
+        }),
+        Hop::Direct | Hop::Other(_) => hop,
+    });
+    let (via, ended) = match hops.next() {
+        None | Some(Hop::Direct) => (None, None),
+        Some(Hop::Proxy(proxy)) => (Some(proxy), None),
+        Some(Hop::Other(what)) => (None, Some(Work::Unknown(not_checked(&what)))),
+    };
+    Route {
+        pac: Some(source.name.clone()),
+        ended,
+        then: hops.collect(),
+        ..route(PathKind::Pac, via)
+    }
 }
 
-fn said(answer: &str) -> Said {
-    let first = answer
+/// Why a way is unknown.
+pub(super) fn not_checked(what: &str) -> String {
+    format!("the PAC file sends it to {what}, a kind of proxy that is not checked")
+}
+
+/// What a PAC file's answer says, in order; `None` where its first part says nothing that is
+/// known. What is not known further behind is passed over, as browsers do.
+fn said(answer: &str) -> Option<Vec<Hop>> {
+    let parts = answer
         .split(';')
         .map(str::trim)
-        .find(|part| !part.is_empty())
-        .unwrap_or_default();
-    let (kind, place) = first.split_once(char::is_whitespace).unwrap_or((first, ""));
+        .filter(|part| !part.is_empty());
+    let mut hops = Vec::new();
+    for (at, part) in parts.take(MAX_HOPS).enumerate() {
+        match hop(part) {
+            Some(hop) => hops.push(hop),
+            None if at == 0 => return None,
+            None => {}
+        }
+    }
+    if hops.is_empty() {
+        hops.push(Hop::Direct);
+    }
+    Some(hops)
+}
+
+fn hop(part: &str) -> Option<Hop> {
+    let (kind, place) = part.split_once(char::is_whitespace).unwrap_or((part, ""));
+    let place = place.trim();
     let kind = kind.to_ascii_uppercase();
     match kind.as_str() {
-        "DIRECT" | "" => Said::Direct,
+        "DIRECT" => Some(Hop::Direct),
         "PROXY" | "HTTP" => {
-            let place = place.trim();
             let parsed =
                 Endpoint::parse(place).or_else(|_| Endpoint::parse(&format!("{place}:80")));
-            parsed.map_or(Said::Strange, Said::Proxy)
+            parsed.ok().map(|endpoint| {
+                Hop::Proxy(Proxy {
+                    endpoint,
+                    credentials: None,
+                })
+            })
         }
-        "HTTPS" | "SOCKS" | "SOCKS4" | "SOCKS5" | "QUIC" => Said::Other(kind),
-        _ => Said::Strange,
+        "HTTPS" | "SOCKS" | "SOCKS4" | "SOCKS5" | "QUIC" => {
+            let place: String = place.chars().take(MAX_PLACE).collect();
+            Some(Hop::Other(format!("{kind} {place}").trim_end().to_owned()))
+        }
+        _ => None,
     }
 }
 
@@ -242,20 +282,52 @@ fn said(answer: &str) -> Said {
 mod tests {
     use super::*;
 
+    fn proxy(text: &str) -> Hop {
+        Hop::Proxy(Proxy {
+            endpoint: Endpoint::parse(text).unwrap(),
+            credentials: None,
+        })
+    }
+
+    fn other(text: &str) -> Hop {
+        Hop::Other(text.to_owned())
+    }
+
     #[test]
-    fn the_first_answer_counts() {
-        let proxy = |text: &str| Said::Proxy(Endpoint::parse(text).unwrap());
+    fn answers_are_read_in_order() {
         for (answer, expected) in [
-            ("DIRECT", Said::Direct),
-            ("", Said::Direct),
-            (" ; direct", Said::Direct),
-            ("PROXY p.example:3128; DIRECT", proxy("p.example:3128")),
-            ("proxy p.example", proxy("p.example:80")),
-            ("HTTPS p.example:443", Said::Other("HTTPS".to_owned())),
-            ("PROXY :1:", Said::Strange),
-            ("go away", Said::Strange),
+            ("DIRECT", vec![Hop::Direct]),
+            ("", vec![Hop::Direct]),
+            (" ; direct", vec![Hop::Direct]),
+            (
+                "PROXY p.example:3128; DIRECT",
+                vec![proxy("p.example:3128"), Hop::Direct],
+            ),
+            (
+                "PROXY a:1;proxy b;SOCKS5 c:1080;DIRECT",
+                vec![
+                    proxy("a:1"),
+                    proxy("b:80"),
+                    other("SOCKS5 c:1080"),
+                    Hop::Direct,
+                ],
+            ),
+            ("HTTPS p.example:443", vec![other("HTTPS p.example:443")]),
+            (
+                "PROXY a:1; nonsense; DIRECT",
+                vec![proxy("a:1"), Hop::Direct],
+            ),
         ] {
-            assert_eq!(said(answer), expected, "{answer:?}");
+            assert_eq!(said(answer), Some(expected), "{answer:?}");
         }
+        for strange in ["PROXY :1:", "go away", "nonsense; DIRECT"] {
+            assert_eq!(said(strange), None, "{strange:?}");
+        }
+    }
+
+    #[test]
+    fn no_more_than_a_few_are_read() {
+        let many = "PROXY a:1;".repeat(100);
+        assert_eq!(said(&many).unwrap().len(), MAX_HOPS);
     }
 }

@@ -47,7 +47,7 @@ pub(super) fn tcp(input: Input<'_>, error: &TcpError) -> Judged {
 }
 
 /// The verdict of a TCP error.
-pub(super) fn of(error: &TcpError) -> Verdict {
+pub(crate) fn of(error: &TcpError) -> Verdict {
     match error {
         TcpError::Refused { .. } | TcpError::Forbidden { .. } => Verdict::Refused,
         TcpError::Unreachable { .. } => Verdict::Unreachable,
@@ -58,6 +58,16 @@ pub(super) fn of(error: &TcpError) -> Verdict {
             _ => Verdict::Unreachable,
         },
     }
+}
+
+/// A connection that was reset as soon as something was said on it.
+pub(super) fn reset(input: Input<'_>) -> Judged {
+    judged(
+        input,
+        Verdict::Reset,
+        Outcome::Broken,
+        &net::HttpError::Reset.to_string(),
+    )
 }
 
 pub(super) fn udp(input: Input<'_>, error: &UdpError) -> Judged {

@@ -9,12 +9,33 @@ use crate::report::{Outcome, Stage, Verdict};
 pub(super) fn failed(input: Input<'_>, error: &HttpError) -> Judged {
     let verdict = match error {
         HttpError::TimedOut { .. } => Verdict::TimeOut,
-        HttpError::Closed | HttpError::BodyTooLarge { .. } => Verdict::Truncated,
+        // A reset is handed to transport before.
+        HttpError::Closed | HttpError::Reset | HttpError::BodyTooLarge { .. } => Verdict::Truncated,
         HttpError::Request(_) | HttpError::Protocol(_) => Verdict::NotTheProtocol,
         // Handed to TLS before.
         HttpError::Tls(_) => Verdict::VersionOrCipher,
     };
     Judged::broken(Stage::Upper, verdict, plain(&whole(error), 400)).caused_by(place(input))
+}
+
+/// Who refuses us, and lets a browser with the same request pass.
+pub(super) fn refuses_the_agent(input: Input<'_>) -> Option<Judged> {
+    let passed = input.seen.other_agent.filter(|status| *status < 400)?;
+    let refused = match (&input.seen.http, &input.seen.proxy) {
+        (Some(http), _) => Some(http.status),
+        (None, proxy) => proxy.as_ref().and_then(|proxy| proxy.status),
+    };
+    let refused = refused.map_or_else(String::new, |status| format!(" (status {status})"));
+    Some(
+        Judged::broken(
+            Stage::Upper,
+            Verdict::UserAgentBlocked,
+            format!(
+                "the product's user agent is refused{refused}, and a browser's gets through with the same request (status {passed})"
+            ),
+        )
+        .caused_by(place(input)),
+    )
 }
 
 fn whole(error: &HttpError) -> String {

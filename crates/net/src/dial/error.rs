@@ -206,6 +206,11 @@ pub enum HttpError {
     },
     #[error("the other side closed the connection")]
     Closed,
+    /// Before anything of an answer had come.
+    #[error(
+        "the connection was reset after the request; the service is in trouble, or something in between does not let it through"
+    )]
+    Reset,
     /// Also a client certificate that the server refused: with TLS 1.3 a client learns that after
     /// its own handshake is done.
     #[error(transparent)]
@@ -263,6 +268,7 @@ impl StageFailure {
             Self::Http(
                 HttpError::TimedOut { .. }
                 | HttpError::Closed
+                | HttpError::Reset
                 | HttpError::BodyTooLarge { .. }
                 | HttpError::Request(_)
                 | HttpError::Protocol(_),

@@ -179,7 +179,11 @@ impl Dialer {
             source,
         })?;
         let mut seen = ProxySeen::default();
-        tunnel::open(proxy, &self.endpoint, &addresses, &self.timeouts, &mut seen).await
+        let wish = tunnel::Wish {
+            destination: &self.endpoint,
+            user_agent: None,
+        };
+        tunnel::open(proxy, wish, &addresses, &self.timeouts, &mut seen).await
     }
 
     async fn handshake(&self, tcp: TcpStream) -> Result<(TlsStream<TcpStream>, String), TlsError> {

@@ -59,18 +59,25 @@ struct Answer {
     is_kept_alive: bool,
 }
 
+/// Where a tunnel is to lead, and who says to want it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Wish<'a> {
+    pub(crate) destination: &'a Endpoint,
+    pub(crate) user_agent: Option<&'a str>,
+}
+
 /// Has the proxy, which is at one of these addresses, open a tunnel. `seen` tells what it said,
 /// also where there is none.
 pub(crate) async fn open(
     proxy: &Proxy,
-    destination: &Endpoint,
+    wish: Wish<'_>,
     addresses: &[SocketAddr],
     timeouts: &Timeouts,
     seen: &mut ProxySeen,
 ) -> Result<(TcpStream, String), ProxyError> {
     let stream = connect(proxy, addresses, timeouts).await?;
     let limit = timeouts.proxy;
-    let asking = ask_until_open(stream, proxy, destination, addresses, timeouts, seen);
+    let asking = ask_until_open(stream, proxy, wish, addresses, timeouts, seen);
     let stream = within(limit, asking)
         .await
         .ok_or_else(|| ProxyError::TimedOut {
@@ -106,16 +113,17 @@ pub(crate) async fn connect(
 async fn ask_until_open(
     mut stream: TcpStream,
     proxy: &Proxy,
-    destination: &Endpoint,
+    wish: Wish<'_>,
     addresses: &[SocketAddr],
     timeouts: &Timeouts,
     seen: &mut ProxySeen,
 ) -> Result<TcpStream, ProxyError> {
-    let target = destination.to_string();
+    let target = wish.destination.to_string();
+    let agent = wish.user_agent;
     let mut sign_in = SignIn::new(proxy.credentials.as_ref(), "CONNECT", &target);
     let mut authorization: Option<String> = None;
     for _ in 0..MAX_REQUESTS {
-        let answer = ask(&mut stream, proxy, &target, authorization.as_deref()).await?;
+        let answer = ask(&mut stream, proxy, &target, agent, authorization.as_deref()).await?;
         note(seen, &answer);
         match answer.status {
             200..=299 => return Ok(stream),
@@ -217,6 +225,7 @@ async fn ask(
     stream: &mut TcpStream,
     proxy: &Proxy,
     target: &str,
+    user_agent: Option<&str>,
     authorization: Option<&str>,
 ) -> Result<Answer, ProxyError> {
     let broken = |source| ProxyError::Broken {
@@ -228,6 +237,12 @@ async fn ask(
         reason,
     };
     let mut request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n");
+    // What would be no header of one line is left away.
+    if let Some(agent) =
+        user_agent.filter(|agent| agent.bytes().all(|byte| (32..127).contains(&byte)))
+    {
+        request.push_str(&format!("User-Agent: {agent}\r\n"));
+    }
     if let Some(authorization) = authorization {
         request.push_str(&format!("Proxy-Authorization: {authorization}\r\n"));
     }

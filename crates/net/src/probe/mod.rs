@@ -38,7 +38,8 @@ pub use facts::CertificateFacts;
 pub use hellos::RepeatedHellos;
 pub use plan::{ProbePlan, ProbeRequest, ProbeRoute, ProbeTransport, ProbeTrust, RevocationCheck};
 pub use report::{
-    BodyEnd, DnsSeen, HttpSeen, ProbeReport, ProxySeen, SignInScheme, TlsEnd, TlsSeen, UpgradeSeen,
+    BodyEnd, DnsSeen, HttpSeen, NameSaid, NameSource, Opinion, ProbeReport, ProxySeen,
+    SignInScheme, TlsEnd, TlsSeen, UpgradeSeen,
 };
 pub use revocation::{RevocationSeen, RevocationService, RevocationStatus, RevocationTry};
 pub use roots::ProbeRoots;
@@ -85,11 +86,50 @@ impl Prober {
         &self.resolver
     }
 
-    /// Probes, and never longer than the sum of the plan's time limits.
+    /// Probes, and never longer than twice the sum of the plan's time limits.
     pub async fn probe(&self, plan: &ProbePlan) -> ProbeReport {
+        let mut report = self.probe_once(plan).await;
+        self.ask_other_servers(plan, &mut report).await;
+        if let Some(other) = &plan.other_user_agent
+            && is_refusal(&report)
+        {
+            let plan = ProbePlan {
+                user_agent: Some(other.clone()),
+                ..plan.clone()
+            };
+            let again = self.probe_once(&plan).await;
+            report.other_agent = match (&again.failure, again.http) {
+                (None, Some(http)) => Some(http.status),
+                (Some(_), _) | (None, None) => None,
+            };
+        }
+        report
+    }
+
+    async fn probe_once(&self, plan: &ProbePlan) -> ProbeReport {
         let mut report = ProbeReport::default();
         report.failure = self.by_stages(plan, &mut report).await.err();
         report
+    }
+
+    /// Where a name is unknown, or nobody fit is found at its addresses, asks everyone who may
+    /// know the name: they may not be of one mind.
+    async fn ask_other_servers(&self, plan: &ProbePlan, report: &mut ProbeReport) {
+        let doubtful = match &report.failure {
+            Some(StageFailure::Resolve(error)) => matches!(
+                error,
+                ResolveError::NoSuchName { .. } | ResolveError::NoAddress { .. }
+            ),
+            Some(StageFailure::Tcp(_) | StageFailure::Tls(_)) => true,
+            Some(StageFailure::Proxy(_) | StageFailure::Udp(_) | StageFailure::Http(_)) | None => {
+                false
+            }
+        };
+        if let (true, ProbeRoute::Direct, Host::Name(name), Some(dns)) =
+            (doubtful, &plan.route, &plan.endpoint.host, &mut report.dns)
+        {
+            dns.opinions = self.resolver.opinions(name, plan.timeouts.resolve).await;
+        }
     }
 
     async fn by_stages(
@@ -166,7 +206,11 @@ impl Prober {
             let dns = &mut report.dns;
             let tunnelling = async {
                 let addresses = self.proxy_addresses(proxy, plan, dns).await?;
-                tunnel::open(proxy, &plan.endpoint, &addresses, &plan.timeouts, &mut seen).await
+                let wish = tunnel::Wish {
+                    destination: &plan.endpoint,
+                    user_agent: plan.user_agent.as_deref(),
+                };
+                tunnel::open(proxy, wish, &addresses, &plan.timeouts, &mut seen).await
             };
             let tunnel = report.stages.run(Stage::Proxy, tunnelling).await;
             report.proxy = Some(seen);
@@ -337,6 +381,20 @@ impl Prober {
         report.http = Some(http?);
         Ok(())
     }
+}
+
+/// Whether the service, or a proxy before it, says no to who asks. Other statuses are about what is
+/// asked for.
+fn is_refusal(report: &ProbeReport) -> bool {
+    const FORBIDDEN: u16 = 403;
+    const NOT_ACCEPTABLE: u16 = 406;
+    const FOR_LEGAL_REASONS: u16 = 451;
+    let status = match (&report.failure, &report.http) {
+        (Some(StageFailure::Proxy(ProxyError::Refused { status, .. })), _) => Some(*status),
+        (None, Some(http)) => Some(http.status),
+        (Some(_), _) | (None, None) => None,
+    };
+    status.is_some_and(|status| [FORBIDDEN, NOT_ACCEPTABLE, FOR_LEGAL_REASONS].contains(&status))
 }
 
 fn with_detail<E>(seen: HttpSeen) -> Result<(HttpSeen, String), E> {

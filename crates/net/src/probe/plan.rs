@@ -22,8 +22,10 @@ pub struct ProbePlan {
     pub alpn: Vec<Vec<u8>>,
     /// Path and query of the HTTP request; `/` without.
     pub path: Option<String>,
-    /// Sent with the HTTP request; none without.
+    /// Sent with the HTTP request, and to the proxy; none without.
     pub user_agent: Option<String>,
+    /// Where the answer is a refusal, the same is asked once more under this name.
+    pub other_user_agent: Option<String>,
     pub revocation: RevocationCheck,
     /// Bytes of the answer's body that the report keeps; [`super::MAX_BODY`] unless set.
     pub keep_body: usize,
@@ -95,6 +97,7 @@ impl ProbePlan {
             alpn: Vec::new(),
             path: None,
             user_agent: None,
+            other_user_agent: None,
             revocation: RevocationCheck::Skip,
             keep_body: super::MAX_BODY,
             timeouts: Self::time_limits(),

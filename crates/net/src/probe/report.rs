@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::revocation::RevocationSeen;
 pub use crate::dial::{ProxySeen, SignInScheme};
 use crate::dial::{StageFailure, Stages};
-pub use crate::dns::DnsSeen;
+pub use crate::dns::{DnsSeen, NameSaid, NameSource, Opinion};
 use crate::tls::TlsError;
 
 /// Everything that one probe saw, up to the stage that failed.
@@ -30,6 +30,9 @@ pub struct ProbeReport {
     /// What came back to the datagram, at most [`super::MAX_UDP_ANSWER`] bytes of it.
     pub udp_answer: Option<Vec<u8>>,
     pub revocation: Option<RevocationSeen>,
+    /// The status of the answer under the other user agent, where it was asked for and none of the
+    /// stages failed.
+    pub other_agent: Option<u16>,
 }
 
 /// What the TLS handshake showed.

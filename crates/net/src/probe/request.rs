@@ -149,6 +149,7 @@ fn explain(record: &Record, error: hyper::Error) -> HttpError {
     let tls = record.tls_error().or_else(|| tls_behind(&error));
     match tls {
         Some(tls) => HttpError::Tls(tls),
+        None if is_reset(&error) && record.first_bytes().is_empty() => HttpError::Reset,
         None if is_end(&error) => HttpError::Closed,
         None => HttpError::Protocol(error),
     }
@@ -306,6 +307,12 @@ fn headers(headers: &HeaderMap) -> Vec<(String, String)> {
             (name.as_str().to_owned(), text(value.as_bytes(), limit))
         })
         .collect()
+}
+
+fn is_reset(error: &hyper::Error) -> bool {
+    let io =
+        std::error::Error::source(error).and_then(|error| error.downcast_ref::<std::io::Error>());
+    io.is_some_and(|io| io.kind() == std::io::ErrorKind::ConnectionReset)
 }
 
 /// Whether the other side went away before its answer was whole.

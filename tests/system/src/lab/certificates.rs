@@ -83,6 +83,11 @@ impl Authority {
         self.folder.join("ca.key")
     }
 
+    /// Its list of what it issued and revoked, as openssl keeps it.
+    pub fn index(&self) -> PathBuf {
+        self.folder.join("index.txt")
+    }
+
     /// Issues a server's certificate for a name.
     ///
     /// # Errors

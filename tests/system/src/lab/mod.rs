@@ -6,11 +6,13 @@
 
 pub mod certificates;
 pub mod dns;
+pub mod dnsmasq;
 pub mod firewall;
 mod host;
 pub mod many;
 mod namespace;
 mod network;
+pub mod ocsp;
 mod peer;
 pub mod slow;
 pub mod squid;

@@ -33,6 +33,8 @@ pub enum Manner {
     Ntlm,
     /// Nobody.
     Denying,
+    /// Only who says to be a browser.
+    Browsers,
     /// Everyone, and opens TLS with certificates of this CA.
     Bumping(Authority),
 }
@@ -149,6 +151,11 @@ fn rules(manner: &Manner, folder: &Path) -> anyhow::Result<(String, String)> {
     Ok(match manner {
         Manner::Plain => (String::new(), "http_access allow all".to_owned()),
         Manner::Denying => (String::new(), "http_access deny all".to_owned()),
+        Manner::Browsers => {
+            let rules =
+                "acl browsers browser ^Mozilla/\nhttp_access allow browsers\nhttp_access deny all";
+            (String::new(), rules.to_owned())
+        }
         Manner::Ntlm => {
             let rules =
                 format!("auth_param ntlm program /usr/lib/squid/ntlm_fake_auth\n{signed_in}");

@@ -19,7 +19,8 @@ pub struct WebServers {
 impl WebServers {
     /// Starts listeners on a host, each an object: `address`, `port`, `how` (`http`, `https`,
     /// `garbage`, `reset`, `reset_after_hello`, `close_after_hello`, `silent`), and for the first
-    /// two `answers` (`if`, `status`, `headers`, `body`, `file`, `raw`, `missing` bytes), for
+    /// two `answers` (`if`, `status`, `headers`, `body`, `file`, `raw`, `missing` bytes,
+    /// `mute`), for
     /// `https` also `certificate`, `key`, and at will `versions`, `ciphers`, `client_ca`, `http2`.
     ///
     /// # Errors

@@ -6,14 +6,19 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use system_tests::lab::certificates::{Authority, Certificate, Special};
 use system_tests::lab::dns::{Answer, NameServer, Names};
+use system_tests::lab::dnsmasq::Dnsmasq;
+use system_tests::lab::ocsp::Responder;
 use system_tests::lab::squid::{Manner, Squid};
 use system_tests::lab::web::WebServers;
 use system_tests::lab::{Host, Network};
 use system_tests::places;
 use tempfile::TempDir;
 
-use crate::cases::Case;
+use crate::cases::{Case, On};
 
+/// The host of the second name server, and that of the authority's responder.
+const SECOND: u8 = 54;
+const RESPONDER: u8 = 90;
 /// Addresses from here on are the cases' own.
 const FIRST: u8 = 100;
 
@@ -29,6 +34,12 @@ pub(crate) struct Plan {
     names: Names,
     listeners: Vec<Value>,
     filter: String,
+    /// What the guarded host does not let out.
+    held_back: String,
+    /// What the doubtful host's second name server knows.
+    second: Vec<(String, Ipv4Addr)>,
+    /// Lines of the doubtful host's hosts file, and of the proxies'.
+    hosts: [String; 2],
     squids: Vec<(u16, Manner)>,
     next: u8,
     pub(crate) cases: Vec<Case>,
@@ -45,6 +56,9 @@ impl Plan {
             names: Names::new(),
             listeners: Vec::new(),
             filter: String::new(),
+            held_back: String::new(),
+            second: Vec::new(),
+            hosts: [String::new(), String::new()],
             squids: Vec::new(),
             next: FIRST,
             cases: Vec::new(),
@@ -111,6 +125,27 @@ impl Plan {
             .push_str(&format!("ip daddr {address} {verdict}\n"));
     }
 
+    /// The guarded host's own filter drops what it sends to this address.
+    pub(crate) fn hold_back(&mut self, address: Ipv4Addr) {
+        self.held_back
+            .push_str(&format!("ip daddr {address} drop\n"));
+    }
+
+    /// The doubtful host's second name server knows this name.
+    pub(crate) fn second_name(&mut self, name: &str, address: Ipv4Addr) {
+        self.second.push((name.to_owned(), address));
+    }
+
+    /// The hosts file of the doubtful host knows this name.
+    pub(crate) fn known_to_the_doubtful(&mut self, name: &str, address: Ipv4Addr) {
+        self.hosts[0].push_str(&format!("{address} {name}\n"));
+    }
+
+    /// The hosts file of the proxies' host knows this name.
+    pub(crate) fn known_to_proxies(&mut self, name: &str, address: Ipv4Addr) {
+        self.hosts[1].push_str(&format!("{address} {name}\n"));
+    }
+
     pub(crate) fn squid(&mut self, port: u16, manner: Manner) {
         self.squids.push((port, manner));
     }
@@ -123,7 +158,23 @@ impl Plan {
             Host::new(&network, name, number, resolver, self.folder.path()).unwrap()
         };
         let (client, servers) = (host("client", 30), host("servers", 80));
+        let (guarded, doubtful) = (host("guarded", 32), host("doubtful", 33));
+        let (second, responding) = (host("second", SECOND), host("responder", RESPONDER));
         let (proxies, resolving) = (host("proxies", 31), host("resolver", 53));
+        let own = format!(
+            "table inet own {{ chain output {{ type filter hook output priority filter;\n{}}}\n}}\n",
+            self.held_back
+        );
+        let namespace = guarded.namespace();
+        namespace.feed(&["nft", "-f", "-"], &own).unwrap();
+        let servers_of_two = format!("nameserver {resolver}\nnameserver {}\n", second.address());
+        std::fs::write(doubtful.folder().join("resolv.conf"), servers_of_two).unwrap();
+        for (host, lines) in [&doubtful, &proxies].into_iter().zip(&self.hosts) {
+            let text = format!("127.0.0.1 localhost\n{lines}");
+            std::fs::write(host.folder().join("hosts"), text).unwrap();
+        }
+        let dnsmasq = Dnsmasq::start(&second, &self.second).unwrap();
+        let responder = Responder::start(&responding, 80, &self.good).unwrap();
         let mut script = String::new();
         for number in FIRST..self.next {
             let address = Network::address(number);
@@ -152,17 +203,26 @@ impl Plan {
         std::fs::write(&trusted, text).unwrap();
         Bench {
             client,
+            guarded,
+            doubtful,
             trusted,
             public: self.good.certificate(),
             cases: self.cases,
             _squids: squids,
             _web: web,
             _name_server: name_server,
-            _hosts: [servers, proxies, resolving],
+            _dnsmasq: dnsmasq,
+            _responder: responder,
+            _hosts: [servers, proxies, resolving, second, responding],
             _network: network,
             _folder: self.folder,
         }
     }
+}
+
+/// Where the good authority tells what it revoked.
+pub(crate) fn responder() -> Ipv4Addr {
+    Network::address(RESPONDER)
 }
 
 /// The address of a proxy.
@@ -173,6 +233,8 @@ pub(crate) fn proxy(port: u16) -> SocketAddr {
 /// The laboratory, open.
 pub(crate) struct Bench {
     pub(crate) client: Host,
+    guarded: Host,
+    doubtful: Host,
     pub(crate) trusted: PathBuf,
     pub(crate) cases: Vec<Case>,
     /// In place of the public's roots.
@@ -180,7 +242,9 @@ pub(crate) struct Bench {
     _squids: Vec<Squid>,
     _web: WebServers,
     _name_server: NameServer,
-    _hosts: [Host; 3],
+    _dnsmasq: Dnsmasq,
+    _responder: Responder,
+    _hosts: [Host; 5],
     _network: Network,
     _folder: TempDir,
 }
@@ -188,8 +252,12 @@ pub(crate) struct Bench {
 impl Bench {
     /// What the doctor says of a case.
     pub(crate) fn examine(&self, case: &Case) -> Value {
-        let output = self
-            .client
+        let host = match case.on {
+            On::Client => &self.client,
+            On::Guarded => &self.guarded,
+            On::Doubtful => &self.doubtful,
+        };
+        let output = host
             .command("garrison-flows")
             .unwrap()
             .args(["doctor", "--json", "--public-roots"])

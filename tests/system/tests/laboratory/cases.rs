@@ -1,5 +1,7 @@
 //! The table: a name, what is broken, and what the doctor is to say of it.
 
+mod more;
+
 use serde_json::json;
 use system_tests::lab::Network;
 use system_tests::lab::certificates::Special;
@@ -13,8 +15,20 @@ use crate::bench::{Plan, proxy};
 pub(crate) enum Expected {
     /// Nothing.
     Healthy,
+    /// That it can't tell.
+    Unknown,
     /// This stage and verdict.
     Sick(&'static str, &'static str),
+}
+
+/// Where the doctor is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum On {
+    Client,
+    /// Its own packet filter holds things back.
+    Guarded,
+    /// It has two name servers, and names in its hosts file.
+    Doubtful,
 }
 
 /// One way in which a network can be.
@@ -26,23 +40,24 @@ pub(crate) struct Case {
     /// The path whose checks count.
     pub(crate) path: &'static str,
     pub(crate) expected: Expected,
+    pub(crate) on: On,
 }
 
 const USER: &str = "eve";
 const PASSWORD: &str = "correct horse";
 
 /// Ports of the proxies' host.
-const PLAIN: u16 = 3128;
+pub(crate) const PLAIN: u16 = 3128;
 const BASIC: u16 = 3129;
 const DIGEST: u16 = 3130;
 const DENYING: u16 = 3131;
 const NTLM: u16 = 3134;
 pub(crate) const BUMPING: u16 = 3132;
 const BUMPING_STRANGELY: u16 = 3133;
-const NOBODY: u16 = 3199;
+pub(crate) const NOBODY: u16 = 3199;
 
 impl Plan {
-    fn case(
+    pub(crate) fn case(
         &mut self,
         name: &'static str,
         path: &'static str,
@@ -54,17 +69,29 @@ impl Plan {
             arguments: arguments.to_vec(),
             path,
             expected,
+            on: On::Client,
         });
     }
 
+    /// The case that was put down last is one of this host.
+    pub(crate) fn on(&mut self, on: On) {
+        self.cases.last_mut().unwrap().on = on;
+    }
+
     /// A target that is reached directly.
-    fn direct(&mut self, name: &'static str, scheme: &str, at: &str, expected: Expected) {
+    pub(crate) fn direct(
+        &mut self,
+        name: &'static str,
+        scheme: &str,
+        at: &str,
+        expected: Expected,
+    ) {
         let target = format!("{scheme}://{at}");
         self.case(name, "direct", &["--target".to_owned(), target], expected);
     }
 
     /// A good server, reached by a proxy.
-    fn by_proxy(&mut self, name: &'static str, address: &str, expected: Expected) {
+    pub(crate) fn by_proxy(&mut self, name: &'static str, address: &str, expected: Expected) {
         let arguments = [
             "--target".to_owned(),
             "https://healthy.lab.test/".to_owned(),
@@ -75,7 +102,7 @@ impl Plan {
     }
 
     /// A good server, reached as a PAC file says.
-    fn by_pac(&mut self, name: &'static str, source: &str, expected: Expected) {
+    pub(crate) fn by_pac(&mut self, name: &'static str, source: &str, expected: Expected) {
         let arguments = [
             "--target".to_owned(),
             "https://healthy.lab.test/".to_owned(),
@@ -85,7 +112,7 @@ impl Plan {
         self.case(name, "pac", &arguments, expected);
     }
 
-    fn script(&self, name: &str, body: &str) -> String {
+    pub(crate) fn script(&self, name: &str, body: &str) -> String {
         let path = self.path(&format!("{name}.pac"));
         let text = format!("function FindProxyForURL(url, host) {{ {body} }}\n");
         std::fs::write(&path, text).unwrap();
@@ -103,6 +130,7 @@ pub(crate) fn lay_out(plan: &mut Plan) {
     upper(plan);
     proxies(plan);
     scripts(plan);
+    more::lay_out(plan);
 }
 
 fn healthy(plan: &mut Plan) {

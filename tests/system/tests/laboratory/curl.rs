@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use system_tests::lab::can_make;
 
 use crate::bench::{Bench, Plan};
-use crate::cases::{self, Case};
+use crate::cases::{self, Case, On};
 
 /// How curl ends in each of these networks (curl(1), exit codes), where it can go there: the
 /// laboratory is as broken as it says. What it can't tell apart is not its fault.
-const CURL: [(&str, &[i32]); 44] = [
+const CURL: [(&str, &[i32]); 56] = [
     ("healthy", &[0]),
     ("healthy_http", &[0]),
     ("no_such_name", &[6]),
@@ -56,20 +56,37 @@ const CURL: [(&str, &[i32]); 44] = [
     ("proxy_refuses", &[7]),
     ("inspected", &[0]),
     ("inspected_by_a_stranger", &[60]),
+    ("only_the_proxy_knows_the_name", &[0]),
+    ("the_proxy_knows_the_name", &[0]),
+    ("proxy_is_a_black_hole", &[28]),
+    ("tls_hello_without_answer", &[28]),
+    ("request_without_answer", &[28]),
+    ("reset_after_the_request", &[56]),
+    ("site_for_browsers_alone", &[22]),
+    ("proxy_for_browsers_alone_without_tls", &[22]),
+    // It asks nobody.
+    ("ocsp_good", &[0]),
+    ("ocsp_revoked", &[0]),
+    ("ocsp_unreachable", &[0]),
+    ("ocsp_nonsense", &[0]),
 ];
 
 /// Those of which curl says that the proxy's answer to CONNECT was none that it can use.
-const CURL_CONNECT: [&str; 6] = [
+const CURL_CONNECT: [&str; 7] = [
     "ntlm_without_user",
     "basic_without_user",
     "digest_without_user",
     "basic_wrong_word",
     "digest_wrong_word",
     "proxy_denies",
+    "proxy_for_browsers_alone",
 ];
 
 /// How curl ends on the way of a case (its exit code); `None` for what curl can't do.
 fn curl(bench: &Bench, case: &Case) -> Option<i32> {
+    if case.on != On::Client {
+        return None;
+    }
     let mut words = case.arguments.iter();
     let mut command = bench.client.namespace().command("curl");
     command
@@ -91,7 +108,7 @@ fn curl(bench: &Bench, case: &Case) -> Option<i32> {
 fn curl_sees_the_laboratory_as_its_table_says() {
     if !can_make(
         "curl_sees_the_laboratory_as_its_table_says",
-        &["python3", "openssl", "squid", "setpriv", "curl"],
+        &["python3", "openssl", "squid", "setpriv", "curl", "dnsmasq"],
     ) {
         return;
     }

@@ -20,7 +20,7 @@ use system_tests::lab::can_make;
 use system_tests::places;
 
 use bench::{Bench, Plan};
-use cases::{Case, Expected};
+use cases::{Case, Expected, On};
 use paper::Judgement;
 
 /// Runs of the doctor at once.
@@ -31,7 +31,7 @@ const SHORT: usize = 4;
 #[test]
 fn each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said() {
     let test = "each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said";
-    if !can_make(test, &["python3", "openssl", "squid", "setpriv"]) {
+    if !can_make(test, &["python3", "openssl", "squid", "setpriv", "dnsmasq"]) {
         return;
     }
     let mut plan = Plan::new();
@@ -46,6 +46,7 @@ fn each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said() {
         .collect();
     let seen = examine(&bench, &chosen);
     one_cause_is_one_finding(&bench);
+    the_own_filter_is_named_with_its_rules(&bench);
     let wrong: Vec<String> = seen
         .iter()
         .filter(|(case, seen, _)| *seen != words(case.expected))
@@ -75,6 +76,21 @@ fn each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said() {
     assert!(wrong.is_empty(), "{} of {} cases", wrong.len(), seen.len());
 }
 
+#[test]
+fn each_verdict_that_the_paper_lists_has_a_case() {
+    if !can_make("each_verdict_that_the_paper_lists_has_a_case", &["openssl"]) {
+        return;
+    }
+    let mut plan = Plan::new();
+    cases::lay_out(&mut plan);
+    let met: Vec<String> = plan.cases.iter().map(|case| words(case.expected)).collect();
+    let paper = std::fs::read_to_string(places::sources().join("docs/doctor.md")).unwrap();
+    let listed = paper::verdicts(&paper);
+    assert!(listed.len() >= 40, "{listed:?}");
+    let missing: Vec<&String> = listed.iter().filter(|one| !met.contains(one)).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// Thirty names behind one proxy that opens TLS have one cause: one finding, which names the
 /// authority and all of them.
 fn one_cause_is_one_finding(bench: &Bench) {
@@ -90,6 +106,7 @@ fn one_cause_is_one_finding(bench: &Bench) {
         arguments,
         path: "proxy",
         expected: Expected::Sick("tls", "inspected"),
+        on: On::Client,
     };
     let report = bench.examine(&case);
     assert_eq!(verdict(&case, &report), "tls inspected", "{report:#}");
@@ -101,6 +118,34 @@ fn one_cause_is_one_finding(bench: &Bench) {
         assert!(text.contains(&name), "{name}: {text}");
     }
     assert!(findings[0]["mend"]["lines"].is_array(), "{text}");
+}
+
+/// What the host's own filter holds back is one finding, with the rules to add there.
+fn the_own_filter_is_named_with_its_rules(bench: &Bench) {
+    let mut arguments = Vec::new();
+    for case in bench.cases.iter().filter(|case| case.on == On::Guarded) {
+        arguments.extend_from_slice(&case.arguments);
+    }
+    let case = Case {
+        name: "all_that_the_own_filter_holds_back",
+        arguments,
+        path: "direct",
+        expected: Expected::Sick("transport", "refused"),
+        on: On::Guarded,
+    };
+    let report = bench.examine(&case);
+    let findings = report["findings"].as_array().unwrap();
+    assert_eq!(findings.len(), 1, "{findings:#?}");
+    assert_eq!(findings[0]["who"], "host");
+    let lines = findings[0]["mend"]["lines"].to_string();
+    for part in [
+        "tcp dport 443",
+        "udp dport 5353",
+        "10.77.0.53 udp dport 53",
+        "10.77.0.53 tcp dport 53",
+    ] {
+        assert!(lines.contains(part), "{part}: {lines}");
+    }
 }
 
 fn examine<'c>(bench: &Bench, cases: &[&'c Case]) -> Vec<(&'c Case, String, Value)> {
@@ -126,6 +171,7 @@ fn examine<'c>(bench: &Bench, cases: &[&'c Case]) -> Vec<(&'c Case, String, Valu
 fn words(expected: Expected) -> String {
     match expected {
         Expected::Healthy => "healthy".to_owned(),
+        Expected::Unknown => "unknown".to_owned(),
         Expected::Sick(stage, verdict) => format!("{stage} {verdict}"),
     }
 }
@@ -137,7 +183,8 @@ fn verdict(case: &Case, report: &Value) -> String {
         .iter()
         .filter(|check| check["path"] == case.path)
         .map(|check| match check["verdict"].as_str() {
-            None => "healthy".to_owned(),
+            None if check["result"] == "ok" => "healthy".to_owned(),
+            None => check["result"].as_str().unwrap().to_owned(),
             Some(verdict) => format!("{} {verdict}", check["stage"].as_str().unwrap()),
         })
         .collect();

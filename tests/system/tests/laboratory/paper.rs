@@ -42,6 +42,22 @@ pub(crate) fn matrix(judgements: &[Judgement]) -> String {
     text
 }
 
+/// Each stage and verdict that the paper's table lists.
+pub(crate) fn verdicts(paper: &str) -> Vec<String> {
+    let (_, rest) = paper.split_once("| stage | verdicts |").unwrap();
+    let rows = rest
+        .lines()
+        .skip(2)
+        .take_while(|line| line.starts_with('|'));
+    let mut listed = Vec::new();
+    for row in rows {
+        let mut words = row.split('`').skip(1).step_by(2);
+        let stage = words.next().unwrap();
+        listed.extend(words.map(|verdict| format!("{stage} {verdict}")));
+    }
+    listed
+}
+
 /// Puts the matrix in place of the one that stands there.
 pub(crate) fn write(paper: &Path, matrix: &str) {
     let text = std::fs::read_to_string(paper).unwrap();

@@ -80,6 +80,10 @@ def speak_http(connection, listener):
         if not line:
             return
         method, answer = answer_of(listener, line, headers)
+        if answer.get("mute"):
+            while connection.recv(4096):
+                pass
+            return
         if "raw" in answer:
             connection.sendall(answer["raw"].encode("latin-1"))
             return
