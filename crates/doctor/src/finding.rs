@@ -176,6 +176,13 @@ fn cause(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>], finding: &Find
         )
         .trim()
         .to_owned(),
+        (Stage::Proxy, Verdict::ClockSkew) => {
+            format!("this host's clock is wrong: no ticket for {proxy}, so no way to {whom}")
+        }
+        (Stage::Proxy, Verdict::SignInFailed) if said("kerberos").is_some() => format!(
+            "no ticket for {proxy}, so no way to {whom}: {}",
+            said("kerberos").unwrap_or_default()
+        ),
         (Stage::Proxy, Verdict::SignInRequired) => {
             format!("{proxy} demands a sign-in for {whom}")
         }

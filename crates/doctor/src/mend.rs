@@ -66,6 +66,15 @@ fn product(group: &[Cased<'_, '_>]) -> Product {
     Product::Unknown
 }
 
+/// The evidence that names a domain controller which can't be reached.
+const CONTROLLER: &str = "unreachable_controller";
+
+fn says<'g>(group: &'g [Cased<'_, '_>], kind: &str) -> Option<&'g str> {
+    let all = group.iter().flat_map(|one| &one.check.evidence);
+    let mut all = all.filter(|one| one.kind == kind);
+    all.next().map(|one| one.value.as_str())
+}
+
 /// Who can mend it.
 pub(crate) fn who(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> Who {
     if !held_back(group).is_empty() {
@@ -76,7 +85,8 @@ pub(crate) fn who(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> Wh
     match (stage, verdict) {
         (Stage::Dns, Verdict::SplitHorizon) if of_hosts_file(group) => Who::Host,
         (Stage::Dns, _) => Who::Dns,
-        (Stage::Proxy, Verdict::SignInFailed) => Who::Host,
+        (Stage::Proxy, Verdict::SignInFailed) if says(group, CONTROLLER).is_some() => Who::Firewall,
+        (Stage::Proxy, Verdict::SignInFailed | Verdict::ClockSkew) => Who::Host,
         (Stage::Proxy, _) => Who::Proxy,
         (Stage::Transport, Verdict::Refused) if !through => Who::Host,
         (Stage::Transport, _) => between,
@@ -99,6 +109,7 @@ pub(crate) fn mend(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> M
             | (Stage::Revocation, _) => allow(stage, verdict, group),
         },
         Who::Firewall => match (stage, verdict) {
+            (Stage::Proxy, _) => controller(group),
             (Stage::Tls, Verdict::Inspected | Verdict::PinMismatch | Verdict::Untrusted) => {
                 bypass(group)
             }
@@ -372,6 +383,22 @@ fn firewall(group: &[Cased<'_, '_>]) -> Mend {
     with_words("nftables", text, cut(rules))
 }
 
+/// Let hosts ask a domain controller for tickets.
+fn controller(group: &[Cased<'_, '_>]) -> Mend {
+    let at = says(group, CONTROLLER).unwrap_or_default();
+    let (host, port) = at.rsplit_once(':').unwrap_or((at, "88"));
+    let host = host.trim_matches(['[', ']']);
+    let words = format!("let hosts reach the domain controller {host} by TCP, port {port}");
+    let rule = host.parse().ok().map(|address| {
+        let family = match address {
+            IpAddr::V4(_) => "ip",
+            IpAddr::V6(_) => "ip6",
+        };
+        format!("insert rule inet filter forward {family} daddr {address} tcp dport {port} accept")
+    });
+    with_words("nftables", words, rule.into_iter().collect())
+}
+
 /// The addresses that were found behind a name, which packet filters need.
 fn addresses(one: &Cased<'_, '_>) -> Vec<IpAddr> {
     let mut found: Vec<IpAddr> = one
@@ -528,7 +555,7 @@ fn host(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> Mend {
     let hosts = hosts(group).join(", ");
     match (stage, verdict) {
         (Stage::Dns, Verdict::SplitHorizon) => forget(group),
-        (Stage::Tls, Verdict::ClockSkew) => Mend {
+        (Stage::Tls | Stage::Proxy, Verdict::ClockSkew) => Mend {
             product: "host".to_owned(),
             lines: vec!["timedatectl set-ntp true".to_owned()],
         },
@@ -537,6 +564,10 @@ fn host(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> Mend {
             "enrol this host, so that it has a certificate to show",
         ),
         (Stage::Upper, _) => words("host", "open a browser and sign in to the network"),
+        (Stage::Proxy, _) if says(group, "kerberos").is_some() => words(
+            "host",
+            "mend the account or the settings of Kerberos, as the domain controller's word in the evidence says",
+        ),
         (Stage::Proxy, _) => words(
             "host",
             "set the right user name and password for the proxy on this host",

@@ -186,7 +186,7 @@ fn cannot_cross(input: Input<'_>) -> Option<Judged> {
         via,
         &format!(
             "the way works with {} sign-in, but this flow can't sign in at proxies{}",
-            scheme.as_str(),
+            scheme.name(),
             match input.planned.path {
                 PathKind::Pac => " that a PAC file names",
                 PathKind::Direct | PathKind::Environment | PathKind::Proxy =>
@@ -271,9 +271,7 @@ fn with_common_evidence(input: Input<'_>, mut judged: Judged) -> Judged {
             ),
             (
                 "signed_in_with",
-                proxy
-                    .signed_in_with
-                    .map(|scheme| scheme.as_str().to_owned()),
+                proxy.signed_in_with.map(|scheme| scheme.name().to_owned()),
             ),
         ];
         for (kind, value) in fields {

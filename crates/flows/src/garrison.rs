@@ -19,17 +19,20 @@ pub enum GarrisonFlow {
     Dns,
     /// Anyone's operating system → the site's time server.
     Time,
+    /// Anyone → the site's domain controllers, for a sign-in at a proxy.
+    DomainController,
 }
 
 impl GarrisonFlow {
     /// Every flow of the built-in catalogue.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::AgentChannel,
         Self::Console,
         Self::Api,
         Self::ManagerCloud,
         Self::Dns,
         Self::Time,
+        Self::DomainController,
     ];
 
     /// The flow's name.
@@ -42,6 +45,7 @@ impl GarrisonFlow {
             Self::ManagerCloud => "manager-cloud",
             Self::Dns => "dns",
             Self::Time => "time",
+            Self::DomainController => "domain-controller",
         })
     }
 

@@ -179,7 +179,11 @@ fn serve(
             )
         }
         GarrisonFlow::Console => (ClientAuth::None, crate::console::router(Arc::clone(site))),
-        GarrisonFlow::Api | GarrisonFlow::ManagerCloud | GarrisonFlow::Dns | GarrisonFlow::Time => {
+        GarrisonFlow::Api
+        | GarrisonFlow::ManagerCloud
+        | GarrisonFlow::Dns
+        | GarrisonFlow::Time
+        | GarrisonFlow::DomainController => {
             (ClientAuth::None, crate::api::router(Arc::clone(site)))
         }
     };

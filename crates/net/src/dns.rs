@@ -21,7 +21,7 @@ use hickory_proto::rr::RecordType;
 use tokio::sync::{OnceCell, Semaphore};
 
 use crate::dial::{ResolveError, within};
-use exchange::{Reply, ask};
+use exchange::{Reply, ask, ask_services};
 use settings::Settings;
 
 pub use opinion::{NameSaid, NameSource, Opinion};
@@ -141,6 +141,20 @@ impl Resolver {
             Some(missing) => Err(missing.into_error(name.to_owned(), limit)),
         };
         (answer.seen.clone(), result)
+    }
+
+    /// The hosts and ports of a service, such as `_kerberos._tcp.example.org`, the better ones
+    /// first. Not kept.
+    pub(crate) async fn services(&self, name: &str, limit: Duration) -> Vec<(String, u16)> {
+        let servers = self.servers();
+        let count = u32::try_from(servers.len()).unwrap_or(u32::MAX).max(1);
+        for &server in servers {
+            let found = ask_services(server, name, limit / count).await;
+            if !found.is_empty() {
+                return found;
+            }
+        }
+        Vec::new()
     }
 
     fn cell(&self, name: &str) -> Arc<OnceCell<Arc<Answer>>> {

@@ -14,10 +14,12 @@
 pub mod body;
 pub mod client;
 pub mod crypto;
+mod der;
 pub mod dial;
 pub mod dns;
 pub mod endpoint;
 pub mod files;
+pub mod kerberos;
 pub mod listen;
 pub mod probe;
 pub mod serve;

@@ -214,7 +214,8 @@ fn every_flow_that_we_serve_has_a_party_that_this_test_starts() {
         match flow.to.as_str() {
             "manager" | "cloud" => assert!(ours, "{}", flow.id),
             "agent" => panic!("{}: this test starts no listening agent yet", flow.id),
-            "browser" | "program" | "operator" | "resolver" | "time-server" | "any" => {
+            "browser" | "program" | "operator" | "resolver" | "time-server"
+            | "domain-controller" | "any" => {
                 assert!(!ours, "{}", flow.id);
             }
             other => panic!("{}: {other} is no party that this test knows", flow.id),

@@ -60,6 +60,7 @@ fn given_up(planned: &Planned, observed: &[Observed]) -> Option<Gone> {
         // It is there, and says no.
         ProxyError::SignInRequired { .. }
         | ProxyError::SignInFailed { .. }
+        | ProxyError::NoTicket { .. }
         | ProxyError::Refused { .. } => return None,
     };
     Some(Gone {

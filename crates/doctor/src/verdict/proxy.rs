@@ -1,6 +1,7 @@
 //! Proxies: not there, wanting a sign-in, or refusing the destination.
 
 use flows::ProxyKind;
+use net::kerberos::KerberosError;
 use net::{Proxy, ProxyError, TcpError};
 
 use super::{Input, Judged, dns, plain, transport};
@@ -38,8 +39,29 @@ pub(super) fn failed(input: Input<'_>, error: &ProxyError) -> Judged {
         ProxyError::SignInRequired { tried: true, .. } | ProxyError::SignInFailed { .. } => {
             Judged::broken(Stage::Proxy, Verdict::SignInFailed, text).caused_by(via)
         }
+        ProxyError::NoTicket { source, .. } => no_ticket(source, text, via),
         ProxyError::Refused { status, .. } => refused(input, *status, text),
     }
+}
+
+/// What stands between this host and a ticket of Kerberos.
+fn no_ticket(why: &KerberosError, text: String, via: String) -> Judged {
+    let (verdict, cause, controller) = match why {
+        KerberosError::ClockSkew { .. } => (Verdict::ClockSkew, "clock".to_owned(), None),
+        KerberosError::KdcUnreachable { kdc, .. } => (
+            Verdict::SignInFailed,
+            format!("domain controller {kdc}"),
+            Some(kdc.to_string()),
+        ),
+        KerberosError::NotPossible(_)
+        | KerberosError::NoKdc { .. }
+        | KerberosError::Refused { .. }
+        | KerberosError::Malformed { .. } => (Verdict::SignInFailed, via, None),
+    };
+    Judged::broken(Stage::Proxy, verdict, text)
+        .caused_by(cause)
+        .seen("kerberos", plain(&why.to_string(), 300))
+        .seen("unreachable_controller", controller.unwrap_or_default())
 }
 
 fn told(error: &ProxyError) -> String {

@@ -49,7 +49,10 @@ impl Network {
             GarrisonFlow::AgentChannel => Some(&self.agent_channel),
             GarrisonFlow::Console => Some(&self.console),
             GarrisonFlow::Api => Some(&self.api),
-            GarrisonFlow::ManagerCloud | GarrisonFlow::Dns | GarrisonFlow::Time => None,
+            GarrisonFlow::ManagerCloud
+            | GarrisonFlow::Dns
+            | GarrisonFlow::Time
+            | GarrisonFlow::DomainController => None,
         }
     }
 }

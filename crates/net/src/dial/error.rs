@@ -8,6 +8,7 @@ use std::time::Duration;
 use flows::FlowId;
 
 use crate::endpoint::Endpoint;
+use crate::kerberos::KerberosError;
 use crate::tls::TlsError;
 
 /// A step on the way to an open connection.
@@ -123,6 +124,12 @@ pub enum ProxyError {
         /// Such as Negotiate.
         scheme: &'static str,
         reason: String,
+    },
+    #[error("there is no Kerberos ticket for the sign-in at the proxy {proxy}")]
+    NoTicket {
+        proxy: Endpoint,
+        #[source]
+        source: KerberosError,
     },
     #[error(
         "the proxy {proxy} refuses this destination (answer {status}); allow it there, or dial directly"

@@ -1,18 +1,22 @@
-//! Signing in at a proxy: Basic (RFC 7617), Digest (RFC 7616), NTLM ([MS-NLMP]), the latter also
-//! inside Negotiate (RFC 4559).
+//! Signing in at a proxy: Basic (RFC 7617), Digest (RFC 7616), NTLM ([MS-NLMP]), and Negotiate
+//! (RFC 4559) with Kerberos or NTLM inside.
 //!
 //! Only what the proxy offers is used, the better one first, and Basic, which shows the password
-//! to everybody on the way, last. A proof of the password is sent once: after its refusal nothing
-//! else is tried, because a few of them lock an account. Kerberos is not spoken here.
+//! to everybody on the way, last. A proof of the password is sent once: after its refusal, be it
+//! by a domain controller, nothing else is tried, because a few of them lock an account.
 
 mod challenge;
 mod digest;
 mod ntlm;
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::proxy::ProxyCredentials;
+use super::proxy::{Proxy, ProxyCredentials};
+use crate::endpoint::Host;
+use crate::kerberos::{self, KerberosError, Wanted};
 pub(super) use challenge::Challenge;
 
 /// How one signs in at a proxy.
@@ -24,9 +28,11 @@ pub enum SignInScheme {
     Ntlm,
     /// RFC 4559, with NTLM inside.
     Negotiate,
+    /// RFC 4559, with Kerberos inside.
+    Kerberos,
 }
 
-/// In the order in which they are tried.
+/// In the order in which they are tried where there is no ticket.
 const BETTER_FIRST: [SignInScheme; 4] = [
     SignInScheme::Ntlm,
     SignInScheme::Digest,
@@ -38,10 +44,15 @@ const BETTER_FIRST: [SignInScheme; 4] = [
 #[derive(Debug)]
 pub(crate) struct SignIn<'a> {
     credentials: Option<&'a ProxyCredentials>,
+    /// The proxy's own.
+    host: &'a Host,
+    /// For all that others are asked on the way.
+    limit: Duration,
     method: &'a str,
     uri: &'a str,
     state: State,
     tried: Vec<SignInScheme>,
+    no_ticket: Option<KerberosError>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +75,8 @@ pub(crate) enum Next {
         scheme: SignInScheme,
         reason: &'static str,
     },
+    /// There is no ticket for this proxy.
+    NoTicket(KerberosError),
 }
 
 /// What makes each sign-in different.
@@ -81,29 +94,78 @@ impl SignInScheme {
             Self::Basic => "Basic",
             Self::Digest => "Digest",
             Self::Ntlm => "NTLM",
-            Self::Negotiate => "Negotiate",
+            Self::Negotiate | Self::Kerberos => "Negotiate",
+        }
+    }
+
+    /// With what is inside.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kerberos => "Negotiate (Kerberos)",
+            Self::Negotiate => "Negotiate (NTLM)",
+            Self::Basic | Self::Digest | Self::Ntlm => self.as_str(),
         }
     }
 }
 
 impl<'a> SignIn<'a> {
     /// `method` and `uri` are those of the request that is asked again.
-    pub(crate) fn new(
-        credentials: Option<&'a ProxyCredentials>,
-        method: &'a str,
-        uri: &'a str,
-    ) -> Self {
+    pub(crate) fn new(proxy: &'a Proxy, method: &'a str, uri: &'a str, limit: Duration) -> Self {
         Self {
-            credentials,
+            credentials: proxy.credentials.as_ref(),
+            host: &proxy.endpoint.host,
+            limit,
             method,
             uri,
             state: State::Nothing,
             tried: Vec::new(),
+            no_ticket: None,
         }
     }
 
-    /// Reads the values of Proxy-Authenticate.
-    pub(crate) fn next(&mut self, offered: &[String]) -> Next {
+    /// Reads the values of Proxy-Authenticate, and asks a domain controller for a ticket where one
+    /// is of use.
+    pub(crate) async fn next(&mut self, offered: &[String]) -> Next {
+        let challenges = Challenge::read_all(offered);
+        if self.wants_ticket(&challenges) {
+            self.tried.push(SignInScheme::Kerberos);
+            let wanted = Wanted {
+                credentials: self.credentials,
+                host: self.host,
+                limit: self.limit,
+            };
+            match kerberos::token(wanted).await {
+                Ok(token) => {
+                    self.state = State::Proven(SignInScheme::Kerberos);
+                    return Next::Ask(with_token(SignInScheme::Kerberos, &token));
+                }
+                Err(error) if error.leaves_other_schemes() => {
+                    self.tried.retain(|tried| *tried != SignInScheme::Kerberos);
+                    self.no_ticket = Some(error);
+                }
+                Err(error) => return Next::NoTicket(error),
+            }
+        }
+        match self.without_ticket(&challenges) {
+            // No other scheme has proven anything: what stood in the way of the better one counts.
+            Next::Refused if !self.is_proven() => match self.no_ticket.take() {
+                Some(error) => Next::NoTicket(error),
+                None => Next::Refused,
+            },
+            next => next,
+        }
+    }
+
+    /// Somebody without a password may have tickets.
+    fn wants_ticket(&self, offered: &[Challenge]) -> bool {
+        let negotiate = Challenge::of(offered, SignInScheme::Kerberos);
+        let is_offered = negotiate.is_some_and(|challenge| challenge.token().is_none());
+        let is_first = matches!(self.state, State::Nothing) && self.no_ticket.is_none();
+        is_offered && is_first && (self.credentials.is_some() || kerberos::has_own_tickets())
+    }
+
+    fn without_ticket(&mut self, offered: &[Challenge]) -> Next {
         let mut random = [0u8; 16];
         if aws_lc_rs::rand::fill(&mut random).is_err() {
             return Next::Refused;
@@ -113,7 +175,7 @@ impl<'a> SignIn<'a> {
             random,
             now: now.map_or(0, |now| now.as_secs()),
         };
-        self.next_with(&Challenge::read_all(offered), &fresh)
+        self.next_with(offered, &fresh)
     }
 
     /// Whether the next request must go over the connection of the last one.
@@ -209,6 +271,8 @@ impl<'a> SignIn<'a> {
                 self.state = State::Begun(scheme);
                 Next::Ask(with_token(scheme, &ntlm::begin()))
             }
+            // Begins with a ticket, before any of these.
+            SignInScheme::Kerberos => Next::Refused,
         }
     }
 }
@@ -221,10 +285,23 @@ fn with_token(scheme: SignInScheme, token: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    fn credentials() -> ProxyCredentials {
-        ProxyCredentials {
-            user: "ann".into(),
-            password: "p:w".into(),
+    fn proxy(credentials: bool) -> Proxy {
+        let text = if credentials {
+            "http://ann:p%3Aw@proxy.test"
+        } else {
+            "http://proxy.test"
+        };
+        Proxy::parse(text).unwrap()
+    }
+
+    fn begun(proxy: &Proxy) -> SignIn<'_> {
+        SignIn::new(proxy, "CONNECT", "a.test:443", Duration::ZERO)
+    }
+
+    impl SignIn<'_> {
+        /// As if no ticket were ever to be had.
+        fn next_of(&mut self, offered: &[String]) -> Next {
+            self.without_ticket(&Challenge::read_all(offered))
         }
     }
 
@@ -234,59 +311,70 @@ mod tests {
 
     #[test]
     fn without_credentials_nothing_is_tried() {
-        let mut sign_in = SignIn::new(None, "CONNECT", "a.test:443");
-        assert_eq!(sign_in.next(&offers(&["Basic realm=\"x\""])), Next::Refused);
+        let none = proxy(false);
+        let mut sign_in = begun(&none);
+        assert_eq!(
+            sign_in.next_of(&offers(&["Basic realm=\"x\""])),
+            Next::Refused
+        );
         assert_eq!(sign_in.scheme(), None);
     }
 
     #[test]
     fn basic_is_the_last_choice_and_a_refused_proof_the_end() {
-        let credentials = credentials();
-        let mut sign_in = SignIn::new(Some(&credentials), "CONNECT", "a.test:443");
+        let proxy = proxy(true);
+        let mut sign_in = begun(&proxy);
         let both = offers(&[
             "Basic realm=\"x\"",
             "Digest realm=\"x\", nonce=\"n\", qop=\"auth\"",
         ]);
-        assert!(matches!(sign_in.next(&both), Next::Ask(header) if header.starts_with("Digest ")));
-        assert_eq!(sign_in.next(&both), Next::Refused);
+        assert!(
+            matches!(sign_in.next_of(&both), Next::Ask(header) if header.starts_with("Digest "))
+        );
+        assert_eq!(sign_in.next_of(&both), Next::Refused);
 
-        let mut sign_in = SignIn::new(Some(&credentials), "CONNECT", "a.test:443");
+        let mut sign_in = begun(&proxy);
         let basic = offers(&["Basic realm=\"x\""]);
-        assert_eq!(sign_in.next(&basic), Next::Ask("Basic YW5uOnA6dw==".into()));
-        assert_eq!(sign_in.next(&basic), Next::Refused);
+        assert_eq!(
+            sign_in.next_of(&basic),
+            Next::Ask("Basic YW5uOnA6dw==".into())
+        );
+        assert_eq!(sign_in.next_of(&basic), Next::Refused);
         assert!(sign_in.is_proven());
     }
 
     #[test]
     fn a_scheme_that_is_offered_and_not_taken_gives_way_to_the_next() {
-        let credentials = credentials();
-        let mut sign_in = SignIn::new(Some(&credentials), "CONNECT", "a.test:443");
+        let proxy = proxy(true);
+        let mut sign_in = begun(&proxy);
         let both = offers(&["Negotiate", "Basic realm=\"x\""]);
         assert!(
-            matches!(sign_in.next(&both), Next::Ask(header) if header.starts_with("Negotiate "))
+            matches!(sign_in.next_of(&both), Next::Ask(header) if header.starts_with("Negotiate "))
         );
         assert!(sign_in.is_bound_to_connection() && !sign_in.is_proven());
-        assert!(matches!(sign_in.next(&both), Next::Ask(header) if header.starts_with("Basic ")));
+        assert!(
+            matches!(sign_in.next_of(&both), Next::Ask(header) if header.starts_with("Basic "))
+        );
     }
 
     #[test]
     fn an_old_nonce_is_exchanged_once() {
-        let credentials = credentials();
-        let mut sign_in = SignIn::new(Some(&credentials), "CONNECT", "a.test:443");
+        let proxy = proxy(true);
+        let mut sign_in = begun(&proxy);
         let first = offers(&["Digest realm=\"x\", nonce=\"one\", qop=\"auth\""]);
         let stale = offers(&["Digest realm=\"x\", nonce=\"two\", qop=\"auth\", stale=true"]);
-        assert!(matches!(sign_in.next(&first), Next::Ask(_)));
-        assert!(matches!(sign_in.next(&stale), Next::Ask(header) if header.contains("two")));
-        assert_eq!(sign_in.next(&stale), Next::Refused);
+        assert!(matches!(sign_in.next_of(&first), Next::Ask(_)));
+        assert!(matches!(sign_in.next_of(&stale), Next::Ask(header) if header.contains("two")));
+        assert_eq!(sign_in.next_of(&stale), Next::Refused);
     }
 
     #[test]
     fn a_malformed_challenge_is_named() {
-        let credentials = credentials();
-        let mut sign_in = SignIn::new(Some(&credentials), "CONNECT", "a.test:443");
-        assert!(matches!(sign_in.next(&offers(&["NTLM"])), Next::Ask(_)));
+        let proxy = proxy(true);
+        let mut sign_in = begun(&proxy);
+        assert!(matches!(sign_in.next_of(&offers(&["NTLM"])), Next::Ask(_)));
         assert!(matches!(
-            sign_in.next(&offers(&["NTLM AAAA"])),
+            sign_in.next_of(&offers(&["NTLM AAAA"])),
             Next::Failed { .. }
         ));
     }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -23,6 +24,8 @@ const MAX_OFFERS: usize = 16;
 /// Requests for one tunnel: without sign-in, two messages of one scheme that does not work, two of
 /// another, and one more.
 const MAX_REQUESTS: usize = 6;
+/// The part of a proxy's time limit that a domain controller may take.
+const FOR_TICKETS: f32 = 0.6;
 /// Characters of a header that are kept.
 const MAX_VALUE: usize = 512;
 
@@ -31,7 +34,9 @@ pub(crate) const CLOSED_WITHIN: &str = "it closes the connection on which the si
 
 /// What such a proxy could do about it.
 const NOT_SPOKEN: &str =
-    "what is spoken here is Basic, Digest, NTLM, and Negotiate with NTLM but not with Kerberos";
+    "what is spoken here is Basic, Digest, NTLM, and Negotiate with Kerberos or NTLM";
+/// What refuses a ticket.
+const TICKET_REFUSED: &str = "it refuses the ticket that the domain controller gave for it; its keytab or its clock may be wrong";
 
 /// What the proxy said.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -88,7 +93,7 @@ pub(crate) async fn open(
         Some(scheme) => format!(
             "tunnel through {}, signed in with {}",
             proxy.endpoint,
-            scheme.as_str()
+            scheme.name()
         ),
         None => format!("tunnel through {}", proxy.endpoint),
     };
@@ -120,7 +125,7 @@ async fn ask_until_open(
 ) -> Result<TcpStream, ProxyError> {
     let target = wish.destination.to_string();
     let agent = wish.user_agent;
-    let mut sign_in = SignIn::new(proxy.credentials.as_ref(), "CONNECT", &target);
+    let mut sign_in = SignIn::new(proxy, "CONNECT", &target, for_tickets(timeouts));
     let mut authorization: Option<String> = None;
     for _ in 0..MAX_REQUESTS {
         let answer = ask(&mut stream, proxy, &target, agent, authorization.as_deref()).await?;
@@ -136,12 +141,12 @@ async fn ask_until_open(
             }
         }
         let was_begun = sign_in.is_bound_to_connection();
-        authorization = Some(again(&mut sign_in, proxy, &answer.headers, seen)?);
+        authorization = Some(again(&mut sign_in, proxy, &answer.headers, seen).await?);
         if !answer.is_kept_alive {
             if was_begun && sign_in.goes_on() {
                 return Err(ProxyError::SignInFailed {
                     proxy: proxy.endpoint.clone(),
-                    scheme: seen.signed_in_with.map_or("", SignInScheme::as_str),
+                    scheme: seen.signed_in_with.map_or("", SignInScheme::name),
                     reason: CLOSED_WITHIN.to_owned(),
                 });
             }
@@ -151,8 +156,13 @@ async fn ask_until_open(
     Err(refused(&sign_in, proxy, seen))
 }
 
+/// How long domain controllers may take.
+pub(crate) fn for_tickets(timeouts: &Timeouts) -> Duration {
+    timeouts.proxy.mul_f32(FOR_TICKETS)
+}
+
 /// What to send after a 407, or why nothing.
-pub(crate) fn again(
+pub(crate) async fn again(
     sign_in: &mut SignIn<'_>,
     proxy: &Proxy,
     headers: &[(String, String)],
@@ -164,25 +174,36 @@ pub(crate) fn again(
         .map(|header| header.1.clone())
         .collect();
     note_offers(seen, &offered);
-    let next = sign_in.next(&offered);
+    let next = sign_in.next(&offered).await;
     seen.signed_in_with = sign_in.scheme();
     match next {
         Next::Ask(authorization) => Ok(authorization),
         Next::Refused => Err(refused(sign_in, proxy, seen)),
         Next::Failed { scheme, reason } => Err(ProxyError::SignInFailed {
             proxy: proxy.endpoint.clone(),
-            scheme: scheme.as_str(),
+            scheme: scheme.name(),
             reason: reason.to_owned(),
+        }),
+        Next::NoTicket(source) => Err(ProxyError::NoTicket {
+            proxy: proxy.endpoint.clone(),
+            source,
         }),
     }
 }
 
 fn refused(sign_in: &SignIn<'_>, proxy: &Proxy, seen: &ProxySeen) -> ProxyError {
+    if sign_in.is_proven() && sign_in.scheme() == Some(SignInScheme::Kerberos) {
+        return ProxyError::SignInFailed {
+            proxy: proxy.endpoint.clone(),
+            scheme: SignInScheme::Kerberos.name(),
+            reason: TICKET_REFUSED.to_owned(),
+        };
+    }
     // Nothing that the user could correct: no password was shown.
     if proxy.credentials.is_some() && !sign_in.is_proven() {
         return ProxyError::SignInFailed {
             proxy: proxy.endpoint.clone(),
-            scheme: sign_in.scheme().map_or("a password", SignInScheme::as_str),
+            scheme: sign_in.scheme().map_or("a password", SignInScheme::name),
             reason: format!("it offers {}, and {NOT_SPOKEN}", seen.offered.join(", ")),
         };
     }

@@ -21,6 +21,8 @@ const AGAIN: Duration = Duration::from_millis(600);
 const MAX_SENT: usize = 3;
 /// More addresses of one name are not kept.
 const MAX_ADDRESSES: usize = 64;
+/// More hosts of one service are not kept.
+const MAX_SERVICES: usize = 32;
 /// More aliases are not followed.
 const MAX_ALIASES: usize = 16;
 
@@ -66,6 +68,34 @@ pub(super) async fn ask(
         Some(Err(error)) if is_forbidden_here(&error, server) => Reply::Forbidden,
         Some(Err(error)) => Reply::Failed(error.to_string()),
     }
+}
+
+/// The hosts and ports of a service (SRV, RFC 2782), the better ones first; none where there are
+/// none or the server does not say.
+pub(super) async fn ask_services(
+    server: SocketAddr,
+    name: &str,
+    limit: Duration,
+) -> Vec<(String, u16)> {
+    let Ok(question) = question(name, RecordType::SRV) else {
+        return Vec::new();
+    };
+    let Some(Ok(answer)) = within(limit, exchange(server, &question)).await else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for record in answer.answers.iter().take(MAX_SERVICES) {
+        if let RData::SRV(service) = &record.data {
+            let host = service.target.to_ascii();
+            // A single dot says that the service is not offered.
+            if host != "." {
+                let order = (service.priority, u16::MAX - service.weight);
+                found.push((order, (host.trim_end_matches('.').to_owned(), service.port)));
+            }
+        }
+    }
+    found.sort();
+    found.into_iter().map(|(_, service)| service).collect()
 }
 
 fn question(name: &str, kind: RecordType) -> Result<Message, hickory_proto::ProtoError> {

@@ -27,8 +27,8 @@ impl Request<'_> {
         first_bytes: &mut Vec<u8>,
     ) -> Result<HttpSeen, StageFailure> {
         let (uri, method) = (absolute(self.plan), method(self.ask));
-        let credentials = self.proxy.credentials.as_ref();
-        let mut sign_in = SignIn::new(credentials, method.as_str(), &uri);
+        let limit = tunnel::for_tickets(&self.plan.timeouts);
+        let mut sign_in = SignIn::new(self.proxy, method.as_str(), &uri, limit);
         let mut conversation = Conversation::open(stream, Form::Absolute).await?;
         let mut authorization: Option<String> = None;
         // The sign-in itself ends: it tries no scheme twice.
@@ -49,17 +49,13 @@ impl Request<'_> {
             seen.status = Some(answer.status);
             seen.head_of_body.clone_from(&answer.head_of_body);
             let was_begun = sign_in.is_bound_to_connection();
-            authorization = Some(tunnel::again(
-                &mut sign_in,
-                self.proxy,
-                &answer.headers,
-                seen,
-            )?);
+            let again = tunnel::again(&mut sign_in, self.proxy, &answer.headers, seen);
+            authorization = Some(again.await?);
             if !conversation.is_ready(self.plan.timeouts.proxy).await {
                 if was_begun && sign_in.goes_on() {
                     return Err(ProxyError::SignInFailed {
                         proxy: self.proxy.endpoint.clone(),
-                        scheme: sign_in.scheme().map_or("", |scheme| scheme.as_str()),
+                        scheme: sign_in.scheme().map_or("", |scheme| scheme.name()),
                         reason: tunnel::CLOSED_WITHIN.to_owned(),
                     }
                     .into());

@@ -1,7 +1,6 @@
 //! Whether a certificate is revoked, as its issuer says.
 
 mod crl;
-mod der;
 mod fetch;
 mod issuer;
 mod ocsp;

@@ -17,6 +17,7 @@ const PORT: u16 = 53;
 const LOOK_AGAIN: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_secs(2);
 const TYPE_A: u16 = 1;
+const TYPE_SRV: u16 = 33;
 const CLASS_IN: u16 = 1;
 
 /// What is said of a name.
@@ -26,6 +27,8 @@ pub enum Answer {
     Addresses(Vec<Ipv4Addr>),
     /// As [`Answer::Addresses`], but only over TCP: over UDP the answer is cut short.
     OverTcp(Vec<Ipv4Addr>),
+    /// Hosts and ports of a service (SRV, RFC 2782).
+    Services(Vec<(String, u16)>),
     /// The name exists and has no address.
     NoAddress,
     /// There is no such name.
@@ -178,6 +181,7 @@ impl Desk {
         lock(&self.asked).push(question.name.clone());
         let said = lock(&self.names).get(&question.name).cloned();
         let mut addresses = Vec::new();
+        let mut services = Vec::new();
         let mut is_cut = false;
         let code: u8 = match said.unwrap_or(Answer::NoSuchName) {
             Answer::Addresses(those) => {
@@ -189,17 +193,35 @@ impl Desk {
                 addresses = if is_cut { Vec::new() } else { those };
                 0
             }
+            Answer::Services(those) => {
+                services = those;
+                0
+            }
             Answer::NoAddress => 0,
             Answer::Failure => 2,
             Answer::NoSuchName => 3,
             Answer::Refused => 5,
             Answer::Silence => return None,
         };
-        if question.kind != TYPE_A || question.class != CLASS_IN {
-            addresses.clear();
-        }
-        Some(question.answered(&addresses, code, is_cut))
+        let records: Vec<Vec<u8>> = match (question.kind, question.class) {
+            (TYPE_A, CLASS_IN) => addresses.iter().map(|one| one.octets().to_vec()).collect(),
+            (TYPE_SRV, CLASS_IN) => services.iter().map(service).collect(),
+            _ => Vec::new(),
+        };
+        Some(question.answered(&records, code, is_cut))
     }
+}
+
+/// Of no priority and weight.
+fn service((host, port): &(String, u16)) -> Vec<u8> {
+    let mut bytes = vec![0; 4];
+    bytes.extend(port.to_be_bytes());
+    for label in host.split('.') {
+        bytes.push(u8::try_from(label.len()).unwrap_or(0));
+        bytes.extend(label.as_bytes());
+    }
+    bytes.push(0);
+    bytes
 }
 
 struct Question<'m> {
@@ -243,9 +265,9 @@ impl<'m> Question<'m> {
         })
     }
 
-    fn answered(&self, addresses: &[Ipv4Addr], code: u8, is_cut: bool) -> Vec<u8> {
+    fn answered(&self, records: &[Vec<u8>], code: u8, is_cut: bool) -> Vec<u8> {
         let flags = 0x84 | u8::from(is_cut) << 1 | u8::from(self.is_recursion_desired);
-        let count = u8::try_from(addresses.len()).unwrap_or(u8::MAX);
+        let count = u8::try_from(records.len()).unwrap_or(u8::MAX);
         let mut bytes = vec![
             self.id[0],
             self.id[1],
@@ -261,10 +283,13 @@ impl<'m> Question<'m> {
             0,
         ];
         bytes.extend(self.bytes);
-        for address in addresses.iter().take(usize::from(count)) {
+        for record in records.iter().take(usize::from(count)) {
             // The name is the question's, 12 bytes from the start; good for no time.
-            bytes.extend([0xC0, 12, 0, 1, 0, 1, 0, 0, 0, 0, 0, 4]);
-            bytes.extend(address.octets());
+            bytes.extend([0xC0, 12]);
+            bytes.extend(self.kind.to_be_bytes());
+            bytes.extend([0, 1, 0, 0, 0, 0]);
+            bytes.extend(u16::try_from(record.len()).unwrap_or(0).to_be_bytes());
+            bytes.extend(record);
         }
         bytes
     }

@@ -7,6 +7,7 @@
 pub mod certificates;
 pub mod dns;
 pub mod dnsmasq;
+pub mod domain;
 pub mod firewall;
 mod host;
 pub mod many;

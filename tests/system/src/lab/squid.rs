@@ -12,11 +12,14 @@ use tempfile::TempDir;
 
 use super::Host;
 use super::certificates::Authority;
+use super::domain::Membership;
 use crate::system::LIMIT;
 use crate::wait::{Seen, until};
 
 const PROGRAM: &str = "/usr/sbin/squid";
 const TRY: Duration = Duration::from_secs(1);
+/// Of Kerberos, in its folder.
+const SETTINGS: &str = "krb5.conf";
 /// Only ends a Squid that its test forgot.
 const LIFE_SECONDS: &str = "900";
 
@@ -31,12 +34,25 @@ pub enum Manner {
     Digest { user: String, password: String },
     /// Those who sign in with NTLM, whatever they say: the helper only speaks the protocol.
     Ntlm,
+    /// Users of a domain, with these schemes; runs on the domain controller's host alone.
+    Domain(Membership, Vec<DomainScheme>),
     /// Nobody.
     Denying,
     /// Only who says to be a browser.
     Browsers,
     /// Everyone, and opens TLS with certificates of this CA.
     Bumping(Authority),
+}
+
+/// How users of a domain sign in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DomainScheme {
+    /// Negotiate with Kerberos alone.
+    Kerberos,
+    /// Negotiate with Kerberos or NTLM.
+    Negotiate,
+    Ntlm,
+    Basic,
 }
 
 /// A running Squid, gone with its value.
@@ -90,6 +106,7 @@ impl Squid {
             .arg(&file)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
+            .env("KRB5_CONFIG", folder.path().join(SETTINGS))
             .spawn()
             .context("squid")?;
         Ok(Squid {
@@ -160,6 +177,40 @@ fn rules(manner: &Manner, folder: &Path) -> anyhow::Result<(String, String)> {
             let rules =
                 format!("auth_param ntlm program /usr/lib/squid/ntlm_fake_auth\n{signed_in}");
             (String::new(), rules)
+        }
+        Manner::Domain(membership, schemes) => {
+            let keytab = folder.join("keytab");
+            for (from, to) in [
+                (&membership.keytab, &keytab),
+                (&membership.settings, &folder.join(SETTINGS)),
+            ] {
+                std::fs::copy(from, to)?;
+                std::fs::set_permissions(to, std::fs::Permissions::from_mode(0o644))?;
+            }
+            let kerberos = format!(
+                "/usr/lib/squid/negotiate_kerberos_auth -k {} -s {}",
+                keytab.display(),
+                membership.service
+            );
+            let ntlm = "/usr/bin/ntlm_auth --helper-protocol=squid-2.5-ntlmssp";
+            let mut rules = String::new();
+            for scheme in schemes {
+                rules.push_str(&match scheme {
+                    DomainScheme::Kerberos => format!("auth_param negotiate program {kerberos}\n"),
+                    DomainScheme::Negotiate => format!(
+                        "auth_param negotiate program /usr/lib/squid/negotiate_wrapper_auth \
+                         --ntlm {ntlm} --kerberos {kerberos}\n\
+                         auth_param negotiate keep_alive on\n"
+                    ),
+                    DomainScheme::Ntlm => {
+                        format!("auth_param ntlm program {ntlm}\nauth_param ntlm keep_alive on\n")
+                    }
+                    DomainScheme::Basic => "auth_param basic program /usr/bin/ntlm_auth \
+                         --helper-protocol=squid-2.5-basic\nauth_param basic realm domain\n"
+                        .to_owned(),
+                });
+            }
+            (String::new(), format!("{rules}{signed_in}"))
         }
         Manner::Basic { user, password } => {
             let users = secret(format!("{user}:{}\n", crypted(password)?))?;

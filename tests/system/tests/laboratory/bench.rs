@@ -208,14 +208,14 @@ impl Plan {
             trusted,
             public: self.good.certificate(),
             cases: self.cases,
+            name_server,
+            network,
+            folder: self.folder,
             _squids: squids,
             _web: web,
-            _name_server: name_server,
             _dnsmasq: dnsmasq,
             _responder: responder,
             _hosts: [servers, proxies, resolving, second, responding],
-            _network: network,
-            _folder: self.folder,
         }
     }
 }
@@ -239,14 +239,14 @@ pub(crate) struct Bench {
     pub(crate) cases: Vec<Case>,
     /// In place of the public's roots.
     public: PathBuf,
+    pub(crate) name_server: NameServer,
+    pub(crate) network: Network,
+    pub(crate) folder: TempDir,
     _squids: Vec<Squid>,
     _web: WebServers,
-    _name_server: NameServer,
     _dnsmasq: Dnsmasq,
     _responder: Responder,
     _hosts: [Host; 5],
-    _network: Network,
-    _folder: TempDir,
 }
 
 impl Bench {
@@ -267,6 +267,10 @@ impl Bench {
             .env_remove("SSL_CERT_DIR")
             .env_remove("https_proxy")
             .env_remove("http_proxy")
+            // No tickets and settings but the case's own.
+            .env("KRB5CCNAME", self.folder.path().join("no-tickets"))
+            .env("KRB5_CONFIG", self.folder.path().join("no-settings"))
+            .envs(case.environment.iter().cloned())
             .output()
             .unwrap();
         serde_json::from_slice(&output.stdout).unwrap_or_else(|error| {

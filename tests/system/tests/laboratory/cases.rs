@@ -37,6 +37,8 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     /// Arguments of `doctor --json`.
     pub(crate) arguments: Vec<String>,
+    /// For the doctor.
+    pub(crate) environment: Vec<(&'static str, String)>,
     /// The path whose checks count.
     pub(crate) path: &'static str,
     pub(crate) expected: Expected,
@@ -67,6 +69,7 @@ impl Plan {
         self.cases.push(Case {
             name,
             arguments: arguments.to_vec(),
+            environment: Vec::new(),
             path,
             expected,
             on: On::Client,

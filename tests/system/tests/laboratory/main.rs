@@ -11,6 +11,7 @@
 mod bench;
 mod cases;
 mod curl;
+mod domain;
 mod paper;
 
 use std::sync::Mutex;
@@ -36,6 +37,7 @@ fn each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said() {
     }
     let mut plan = Plan::new();
     cases::lay_out(&mut plan);
+    domain::reputation(&mut plan);
     assert!(plan.cases.len() >= 40, "{} cases", plan.cases.len());
     let bench = plan.open();
     let soak = std::env::var_os("GARRISON_SOAK").is_some();
@@ -44,9 +46,21 @@ fn each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said() {
         .filter(|(at, case)| soak || at % SHORT == 0 || case.expected == Expected::Healthy)
         .map(|(_, case)| case)
         .collect();
-    let seen = examine(&bench, &chosen);
-    one_cause_is_one_finding(&bench);
-    the_own_filter_is_named_with_its_rules(&bench);
+    let (mut seen, laid) = std::thread::scope(|scope| {
+        // Takes as long as the rest.
+        let laying = scope.spawn(|| domain::lay_out(&bench));
+        let seen = examine(&bench, &chosen);
+        one_cause_is_one_finding(&bench);
+        the_own_filter_is_named_with_its_rules(&bench);
+        (seen, laying.join().unwrap())
+    });
+    let domain = laid.map(|laid| laid.open(&bench));
+    if let Some(domain) = &domain {
+        let cases: Vec<&Case> = domain.cases.iter().collect();
+        seen.extend(examine(&bench, &cases));
+        domain.reputation_is_lost_behind_the_proxy(&bench);
+        domain.curl_agrees(&bench);
+    }
     let wrong: Vec<String> = seen
         .iter()
         .filter(|(case, seen, _)| *seen != words(case.expected))
@@ -58,6 +72,9 @@ fn each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said() {
             )
         })
         .collect();
+    let unsaid = seen.iter();
+    let unsaid = unsaid.filter_map(|(case, _, report)| domain::unsaid(case, report));
+    let wrong: Vec<String> = wrong.into_iter().chain(unsaid).collect();
     for line in &wrong {
         println!("{line}");
     }
@@ -104,6 +121,7 @@ fn one_cause_is_one_finding(bench: &Bench) {
     let case = Case {
         name: "thirty_names_behind_one_inspecting_proxy",
         arguments,
+        environment: Vec::new(),
         path: "proxy",
         expected: Expected::Sick("tls", "inspected"),
         on: On::Client,
@@ -129,6 +147,7 @@ fn the_own_filter_is_named_with_its_rules(bench: &Bench) {
     let case = Case {
         name: "all_that_the_own_filter_holds_back",
         arguments,
+        environment: Vec::new(),
         path: "direct",
         expected: Expected::Sick("transport", "refused"),
         on: On::Guarded,

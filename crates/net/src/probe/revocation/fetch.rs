@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use crate::dial::sign_in::{Next, SignIn};
-use crate::dial::{Proxy, tcp, within};
+use crate::dial::{Proxy, tcp, tunnel, within};
 use crate::endpoint::{Endpoint, Host};
 use crate::probe::Prober;
 use crate::probe::plan::{ProbePlan, ProbeRoute};
@@ -98,8 +98,8 @@ async fn exchange(
         Ask::Get => Method::GET,
         Ask::Post(_) => Method::POST,
     };
-    let credentials = proxy.and_then(|proxy| proxy.credentials.as_ref());
-    let mut sign_in = SignIn::new(credentials, method.as_str(), &uri);
+    let for_tickets = tunnel::for_tickets(&plan.timeouts);
+    let mut sign_in = proxy.map(|proxy| SignIn::new(proxy, method.as_str(), &uri, for_tickets));
     let mut authorization: Option<String> = None;
     let mut sender = open(addresses, plan).await?;
     // The sign-in itself ends: it tries no scheme twice.
@@ -108,15 +108,16 @@ async fn exchange(
             .map_err(|error| error.to_string())?;
         let response = sender.send_request(request).await;
         let response = response.map_err(|error| format!("it does not speak HTTP: {error}"))?;
-        match response.status() {
-            StatusCode::OK => return Ok(response.into_body()),
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED if proxy.is_some() => {}
-            status => return Err(format!("it answers with status {}", status.as_u16())),
-        }
-        match sign_in.next(&offered(&response)) {
+        let sign_in = match (response.status(), sign_in.as_mut()) {
+            (StatusCode::OK, _) => return Ok(response.into_body()),
+            (StatusCode::PROXY_AUTHENTICATION_REQUIRED, Some(sign_in)) => sign_in,
+            (status, _) => return Err(format!("it answers with status {}", status.as_u16())),
+        };
+        match sign_in.next(&offered(&response)).await {
             Next::Ask(next) => authorization = Some(next),
             Next::Refused => return Err("the proxy demands a sign-in".to_owned()),
             Next::Failed { reason, .. } => return Err(reason.to_owned()),
+            Next::NoTicket(error) => return Err(error.to_string()),
         }
         // The connection serves again once the answer is read.
         let _ = Limited::new(response.into_body(), MAX_ANSWER)

@@ -4,8 +4,8 @@ use rustls::RootCertStore;
 use rustls::pki_types::{CertificateDer, TrustAnchor};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
-use super::der::{BIT_STRING, Reader, SEQUENCE};
 use crate::crypto;
+use crate::der::{BIT_STRING, Reader, SEQUENCE};
 use crate::probe::roots::ProbeRoots;
 
 /// The issuer of a leaf.

@@ -2,11 +2,11 @@
 
 use x509_parser::prelude::{ASN1Time, FromDer, X509Certificate};
 
-use super::der::{
+use super::issuer::{Issuer, Key, algorithm};
+use crate::der::{
     BIT_STRING, ENUMERATED, Element, GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING,
     Reader, SEQUENCE, element, explicit, implicit,
 };
-use super::issuer::{Issuer, Key, algorithm};
 
 /// A clock may be off by as many seconds.
 const TOLERANCE: i64 = 300;

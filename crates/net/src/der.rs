@@ -1,42 +1,47 @@
-//! As much of DER (X.690) as an OCSP answer and its question are made of.
+//! As much of DER (X.690) as OCSP and Kerberos are made of.
 
 /// SEQUENCE.
-pub(super) const SEQUENCE: u8 = 0x30;
-pub(super) const INTEGER: u8 = 0x02;
-pub(super) const BIT_STRING: u8 = 0x03;
-pub(super) const OCTET_STRING: u8 = 0x04;
-pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
-pub(super) const ENUMERATED: u8 = 0x0a;
-pub(super) const GENERALIZED_TIME: u8 = 0x18;
+pub(crate) const SEQUENCE: u8 = 0x30;
+pub(crate) const INTEGER: u8 = 0x02;
+pub(crate) const BIT_STRING: u8 = 0x03;
+pub(crate) const OCTET_STRING: u8 = 0x04;
+pub(crate) const OBJECT_IDENTIFIER: u8 = 0x06;
+pub(crate) const ENUMERATED: u8 = 0x0a;
+pub(crate) const GENERALIZED_TIME: u8 = 0x18;
+pub(crate) const GENERAL_STRING: u8 = 0x1b;
 /// The given context-specific tag, around other elements.
-pub(super) const fn explicit(number: u8) -> u8 {
+pub(crate) const fn explicit(number: u8) -> u8 {
     0xa0 | number
 }
+/// The given tag of a protocol's own, around other elements.
+pub(crate) const fn application(number: u8) -> u8 {
+    0x60 | number
+}
 /// The given context-specific tag, around bytes.
-pub(super) const fn implicit(number: u8) -> u8 {
+pub(crate) const fn implicit(number: u8) -> u8 {
     0x80 | number
 }
 
 /// Elements that are still to be read.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reader<'a>(&'a [u8]);
+pub(crate) struct Reader<'a>(&'a [u8]);
 
 /// One element.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Element<'a> {
-    pub(super) tag: u8,
-    pub(super) content: &'a [u8],
+pub(crate) struct Element<'a> {
+    pub(crate) tag: u8,
+    pub(crate) content: &'a [u8],
     /// With its tag and length.
-    pub(super) whole: &'a [u8],
+    pub(crate) whole: &'a [u8],
 }
 
 impl<'a> Reader<'a> {
-    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) const fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }
 
     /// The next element; `None` at the end, or where it is malformed.
-    pub(super) fn next(&mut self) -> Option<Element<'a>> {
+    pub(crate) fn next(&mut self) -> Option<Element<'a>> {
         let bytes = self.0;
         let (&tag, rest) = bytes.split_first()?;
         // Longer tags stand nowhere in what is read here.
@@ -68,14 +73,14 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element's content, which must have this tag.
-    pub(super) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(crate) fn take(&mut self, tag: u8) -> Option<&'a [u8]> {
         self.next()
             .filter(|element| element.tag == tag)
             .map(|element| element.content)
     }
 
     /// The next element's content if it has this tag; else nothing is read.
-    pub(super) fn take_if(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(crate) fn take_if(&mut self, tag: u8) -> Option<&'a [u8]> {
         let mut ahead = *self;
         let content = ahead.take(tag)?;
         *self = ahead;
@@ -84,7 +89,7 @@ impl<'a> Reader<'a> {
 }
 
 /// An element with these parts as its content.
-pub(super) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     let length: usize = parts.iter().map(|part| part.len()).sum();
     let mut whole = vec![tag];
     match u8::try_from(length) {
@@ -103,6 +108,17 @@ pub(super) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
     whole
 }
 
+/// A number.
+pub(crate) fn integer(value: u32) -> Vec<u8> {
+    let digits = u64::from(value).to_be_bytes();
+    // The first bit is the sign's.
+    let first = |at: usize| digits.get(at).is_some_and(|digit| *digit != 0);
+    let sign = |at: usize| digits.get(at + 1).is_some_and(|digit| *digit & 0x80 != 0);
+    let zeroes = (0..digits.len() - 1).find(|at| first(*at) || sign(*at));
+    let digits = digits.get(zeroes.unwrap_or(digits.len() - 1)..);
+    element(INTEGER, &[digits.unwrap_or_default()])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,6 +133,20 @@ mod tests {
             assert_eq!((read.tag, read.content), (OCTET_STRING, &content[..]));
             assert_eq!(read.whole, whole);
             assert!(reader.next().is_none());
+        }
+    }
+
+    #[test]
+    fn numbers_are_as_short_as_may_be_and_never_negative() {
+        for (value, content) in [
+            (0, &[0][..]),
+            (5, &[5]),
+            (127, &[127]),
+            (128, &[0, 128]),
+            (0x8003, &[0, 0x80, 3]),
+            (u32::MAX, &[0, 255, 255, 255, 255]),
+        ] {
+            assert_eq!(integer(value), element(INTEGER, &[content]), "{value}");
         }
     }
 
