@@ -6,7 +6,7 @@ use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, getpid, getppid, pidfd_open,
     set_parent_process_death_signal, waitpid,
 };
-use scan::{Definitions, PublicKey, Scanner, TrustedKeys, VerifyMode};
+use scan::{Definitions, DefinitionsFile, PublicKey, Scanner, TrustedKeys, VerifyMode};
 
 use super::memory::Memory;
 use super::{Hook, Stop, refused, scanning};
@@ -38,22 +38,29 @@ pub(super) fn serve(socket: BorrowedFd<'static>, hook: &mut Hook<'_>) -> Result<
     let protections = confine::restrict(memory_bytes).map_err(refused)?;
     confine::restrict_template_calls().map_err(Stop::Refused)?;
     let mapped = map::map(&Sealed::from_pool(definitions, kept)).map_err(refused)?;
-    let definitions = open(mapped.clone(), &trusted)?;
-    let mut memory = Memory::new(mapped, definitions.hot());
+    let file = open(mapped.clone(), &trusted)?;
+    // All hashes of pages were read for the signature.
+    mapped.let_go(mapped.range());
     send(socket, &TemplateReport::Opened { protections }, &[])?;
+    let (TemplateOrder::Load, _) = receive::<TemplateOrder>(socket, None)? else {
+        return Err(Stop::Refused("expected to load definitions second".into()));
+    };
+    let definitions = Definitions::load(file).map_err(refused)?;
+    let mut memory = Memory::new(mapped, definitions.hot());
+    memory.rest();
+    definitions
+        .load_all(&mut || memory.rest())
+        .map_err(refused)?;
     let mut scanner = Scanner::new(&definitions);
+    scanner.prepare();
+    memory.rest();
+    confine::give_back_memory();
+    send(socket, &TemplateReport::Loaded, &[])?;
     loop {
         let (order, attached) = receive::<TemplateOrder>(socket, None)?;
         match order {
-            TemplateOrder::Open { .. } => {
+            TemplateOrder::Open { .. } | TemplateOrder::Load => {
                 return Err(Stop::Refused("expected definitions only once".into()));
-            }
-            TemplateOrder::Load => {
-                definitions.load_all().map_err(refused)?;
-                scanner.prepare();
-                memory.rest();
-                confine::give_back_memory();
-                send(socket, &TemplateReport::Loaded, &[])?;
             }
             TemplateOrder::Fork => {
                 let Ok([theirs, words]) = <[OwnedFd; 2]>::try_from(attached) else {
@@ -82,14 +89,16 @@ pub(super) fn serve(socket: BorrowedFd<'static>, hook: &mut Hook<'_>) -> Result<
     }
 }
 
-fn open(mapped: Mapped, trusted: &[String]) -> Result<Definitions, Stop> {
+/// Checks structure and signature. What is in it is read when it is loaded, once the definitions
+/// before have made room.
+fn open(mapped: Mapped, trusted: &[String]) -> Result<DefinitionsFile, Stop> {
     let trusted = trusted
         .iter()
         .map(|key| PublicKey::parse(key))
         .collect::<Result<TrustedKeys, _>>()
         .map_err(refused)?;
     // Whoever reads a page first compares it: this process while it loads, each worker afterwards.
-    Definitions::open(mapped, &trusted, VerifyMode::WhenTouched).map_err(refused)
+    DefinitionsFile::open(mapped, &trusted, VerifyMode::WhenTouched).map_err(refused)
 }
 
 /// Which of the two processes this is, after a fork.

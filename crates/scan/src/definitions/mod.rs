@@ -197,13 +197,14 @@ impl Definitions {
         self.file.patterns().ok().flatten()
     }
 
-    /// Loads what a scan would otherwise load when it first needs it.
+    /// Loads what a scan would otherwise load when it first needs it, and calls `loaded` after each
+    /// piece: what was read of the file for it is not read again.
     ///
     /// # Errors
     /// When something can't be loaded.
-    pub fn load_all(&self) -> Result<(), DefinitionsError> {
+    pub fn load_all(&self, loaded: &mut dyn FnMut()) -> Result<(), DefinitionsError> {
         match &self.yara {
-            Some(yara) => yara.load_all(&self.file),
+            Some(yara) => yara.load_all(&self.file, loaded),
             None => Ok(()),
         }
     }

@@ -98,8 +98,13 @@ impl YaraRules {
             .as_ref()
     }
 
-    /// Loads all groups, and says what is wrong with the first that can't be.
-    pub(crate) fn load_all(&self, file: &DefinitionsFile) -> Result<(), DefinitionsError> {
+    /// Loads all groups, and says what is wrong with the first that can't be. Calls `loaded` after
+    /// each part.
+    pub(crate) fn load_all(
+        &self,
+        file: &DefinitionsFile,
+        loaded: &mut dyn FnMut(),
+    ) -> Result<(), DefinitionsError> {
         for group in &self.groups {
             let section = file.section(group.section)?;
             for (number, (part, rules)) in group.parts.parts.iter().zip(&group.rules).enumerate() {
@@ -107,10 +112,11 @@ impl YaraRules {
                     return Err(malformed());
                 }
                 if rules.get().is_none() {
-                    let loaded = Loaded::read(file, group, number)?;
+                    let part = Loaded::read(file, group, number)?;
                     // Somebody else may have been quicker, with the same.
-                    let _ = rules.set(Some(loaded));
+                    let _ = rules.set(Some(part));
                 }
+                loaded();
             }
         }
         Ok(())
