@@ -18,6 +18,7 @@ use crate::health::Board;
 use crate::identity::{IdentityFolder, SiteRecord};
 use crate::journal::Journal;
 use crate::lane::Lane;
+use crate::network::Network;
 use crate::policy::InForce;
 use crate::scanning::Engine;
 use crate::vault::Vault;
@@ -35,6 +36,7 @@ pub(crate) struct Core {
     pub(crate) policy: InForce,
     pub(crate) definitions: InUse,
     pub(crate) engine: Engine,
+    pub(crate) network: Network,
     pub(crate) link: Mutex<LinkStatus>,
     /// "Check in now"; several in a row count once.
     pub(crate) wake: Notify,
@@ -165,7 +167,7 @@ impl Core {
             spooled_bytes: spool.bytes,
             spooled_events: spool.events,
             quarantined: self.vault.as_ref().map_or(0, Vault::count),
-            network: None,
+            network: self.network.state(),
         }
     }
 
@@ -183,6 +185,7 @@ impl Core {
             state: self.state(),
             sandbox,
             sandbox_missing,
+            network: self.network.report(),
         }
     }
 

@@ -94,6 +94,10 @@ impl Folder {
         self.root.join("policy.json")
     }
 
+    pub(crate) fn network(&self) -> PathBuf {
+        self.root.join("network.json")
+    }
+
     pub(crate) fn definitions(&self) -> PathBuf {
         self.root.join("definitions").join("current.gdef")
     }

@@ -6,7 +6,7 @@ use model::Timestamp;
 use model::event::EventBody;
 use tokio::sync::Notify;
 
-use crate::spool::Spool;
+use crate::spool::{Spool, SpoolError};
 
 /// Appends events to the spool and has them delivered soon. Cloning shares it.
 #[derive(Clone)]
@@ -27,6 +27,16 @@ impl Journal {
     /// Appends an event. What can't be written is counted by the spool, and the work goes on.
     pub(crate) fn record(&self, body: EventBody) {
         self.record_all(&[body]);
+    }
+
+    /// Appends an event that somebody will try again when it can't be written.
+    pub(crate) fn try_record(&self, body: EventBody) -> Result<(), SpoolError> {
+        let appended = self.spool.append(Timestamp::now(), &[body]);
+        if let Err(error) = &appended {
+            tracing::error!("an event was not recorded: {error}");
+        }
+        self.fresh.notify_one();
+        appended.map(drop)
     }
 
     /// Appends several in one write.

@@ -5,7 +5,7 @@
 //! parses no scanned file (that is a worker) and believes nothing that its site did not sign.
 //!
 //! Start reading at [`run`] (the parts put together), then [`walk`] and [`scanning`] (which files
-//! are judged), [`vault`] (quarantine), [`spool`] (events on disk), `link` (the manager) and
+//! are judged), [`vault`] (quarantine), [`spool`] (events on disk), `link` (the manager), [`network`] (what of it works) and
 //! [`local`] (local commands).
 
 mod command;
@@ -23,6 +23,7 @@ mod lane;
 mod link;
 pub mod local;
 mod manager_scan;
+pub mod network;
 mod place;
 pub mod policy;
 pub mod registry;

@@ -26,6 +26,7 @@ use crate::lane::Lane;
 use crate::link::backoff::{Backoff, random};
 use crate::link::{self, LinkSetupError};
 use crate::local::Server;
+use crate::network::{self, CheckCommand, Network, Surroundings};
 use crate::policy::InForce;
 use crate::scanning::Engine;
 use crate::spool::Spool;
@@ -50,6 +51,8 @@ pub struct Options {
     pub token_file: Option<PathBuf>,
     /// How to start a worker.
     pub worker: WorkerCommand,
+    /// How to have the network checked.
+    pub network_check: CheckCommand,
     /// Where to enter this agent for local commands; by default where they look.
     pub registry: Option<PathBuf>,
 }
@@ -79,6 +82,9 @@ pub enum RunError {
 pub struct Agent {
     core: Arc<Core>,
     proxy: ProxySetting,
+    /// As in `agent.toml`.
+    proxy_words: String,
+    network_check: CheckCommand,
     token_file: Option<PathBuf>,
     registry: Option<PathBuf>,
     enrolled: Option<Identity>,
@@ -124,6 +130,7 @@ impl Agent {
             site,
             ..LinkStatus::default()
         };
+        let network = Network::load(folder.network(), &settings);
         let core = Core {
             folder,
             identity,
@@ -134,6 +141,7 @@ impl Agent {
             policy,
             definitions,
             engine,
+            network,
             link: Mutex::new(link),
             wake: Notify::new(),
             linked: Notify::new(),
@@ -144,6 +152,8 @@ impl Agent {
         Ok(Self {
             core: Arc::new(core),
             proxy,
+            proxy_words: config.proxy,
+            network_check: options.network_check,
             token_file: options.token_file,
             registry: options.registry,
             enrolled,
@@ -223,8 +233,19 @@ impl Agent {
                 return Ok(());
             }
         };
+        let surroundings = Surroundings {
+            addresses: identity.site.addresses.clone(),
+            ca_certificate: identity.ca_certificate.clone(),
+            proxy: self.proxy_words.clone(),
+        };
         let linked = link::run(Arc::clone(&self.core), identity, &self.proxy, stop.clone());
-        Ok(linked.await?)
+        // One that ends takes the other with it.
+        let checking = network::run(&self.core, &surroundings, &self.network_check, stop);
+        tokio::pin!(linked, checking);
+        tokio::select! {
+            linked = &mut linked => Ok(linked?),
+            () = &mut checking => Ok(linked.await?),
+        }
     }
 
     fn token(&self) -> Result<Option<EnrolmentToken>, RunError> {

@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Status(StatusArguments),
     /// Have the running agent check in with its manager now
     CheckIn(AgentArguments),
+    /// Have the running agent check the network now, and report what changed
+    CheckNetwork(AgentArguments),
     /// See, restore and delete files in quarantine
     Quarantine(QuarantineArguments),
     /// Check from here which flows work, with this agent's identity and proxy settings
@@ -34,6 +36,9 @@ pub(crate) enum Command {
     /// Started by the agent itself, to read untrusted files
     #[command(hide = true)]
     Worker,
+    /// Started by the agent itself, to check the network
+    #[command(hide = true)]
+    NetworkCheck,
 }
 
 const SCAN_HELP: &str = "\

@@ -16,7 +16,7 @@ use crate::output;
 
 const NAME: &str = "garrison-agent doctor";
 /// As the other doctors say that a run could not begin.
-const UNDETERMINED: u8 = 3;
+pub(crate) const UNDETERMINED: u8 = 3;
 
 pub(crate) fn doctor(arguments: &AgentDoctorArguments) -> ExitCode {
     let identity = match &arguments.data {
@@ -33,16 +33,7 @@ pub(crate) fn doctor(arguments: &AgentDoctorArguments) -> ExitCode {
 }
 
 fn identity_of(data: &Path) -> anyhow::Result<Identity> {
-    let mut found = Identity {
-        role: PartyId::parse("agent").ok(),
-        ..Identity::default()
-    };
-    let config = Config::read(data)?;
-    match agent::run::proxy(&config)? {
-        ProxySetting::Explicit(proxy) => found.proxy = Some(proxy),
-        // The doctor looks at the environment by itself.
-        ProxySetting::Direct | ProxySetting::Environment(_) => {}
-    }
+    let found = with_proxy(&Config::read(data)?)?;
     let folder = IdentityFolder::new(data.join("identity"));
     // Loading would end what the running agent has begun.
     anyhow::ensure!(
@@ -57,22 +48,46 @@ fn identity_of(data: &Path) -> anyhow::Result<Identity> {
         );
         return Ok(found);
     };
-    let mut authorities = net::certificates_of_pem(identity.ca_certificate.as_bytes())?;
-    anyhow::ensure!(
-        !authorities.is_empty(),
-        "{}: the site's CA is missing; enrol again",
-        data.display()
-    );
-    found.trust = Some(ProbeTrust::Ca {
-        der: authorities.swap_remove(0),
-    });
+    let mut found = with_site(found, &identity.ca_certificate, &identity.site.addresses)
+        .with_context(|| data.display().to_string())?;
     let chain = net::certificates_of_pem(identity.certificate.as_bytes())?;
     let chain = chain.into_iter().map(Into::into).collect();
     let key = identity.key.pkcs8_der().try_into();
     let key = key.map_err(|reason: &str| anyhow::anyhow!("the agent's key: {reason}"))?;
     found.client = Some(ClientIdentity::new(chain, key)?);
+    Ok(found)
+}
+
+/// An agent that has no site yet.
+pub(crate) fn with_proxy(config: &Config) -> anyhow::Result<Identity> {
+    let mut found = Identity {
+        role: PartyId::parse("agent").ok(),
+        ..Identity::default()
+    };
+    match agent::run::proxy(config)? {
+        ProxySetting::Explicit(proxy) => found.proxy = Some(proxy),
+        // The doctor looks at the environment by itself.
+        ProxySetting::Direct | ProxySetting::Environment(_) => {}
+    }
+    Ok(found)
+}
+
+/// The same agent at its site: whom to trust, and where the manager is.
+pub(crate) fn with_site(
+    mut found: Identity,
+    ca_certificate: &str,
+    addresses: &[String],
+) -> anyhow::Result<Identity> {
+    let mut authorities = net::certificates_of_pem(ca_certificate.as_bytes())?;
+    anyhow::ensure!(
+        !authorities.is_empty(),
+        "the site's CA is missing; enrol again"
+    );
+    found.trust = Some(ProbeTrust::Ca {
+        der: authorities.swap_remove(0),
+    });
     let mut hosts = Vec::new();
-    for address in &identity.site.addresses {
+    for address in addresses {
         let endpoint = Endpoint::parse(address).context("an address of the manager")?;
         // The addresses of one manager share its port.
         found

@@ -6,6 +6,7 @@
 mod cli;
 mod doctor;
 mod enrol;
+mod network_check;
 mod output;
 mod quarantine;
 mod run;
@@ -19,12 +20,18 @@ use clap::Parser as _;
 use cli::{Cli, Command};
 
 fn main() -> ExitCode {
-    // A worker starts no thread and opens no file before it is confined.
+    // These start no thread and open no file before they are confined.
     if std::env::args_os()
         .nth(1)
         .is_some_and(|first| first == "worker")
     {
         return sandbox::worker::run();
+    }
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|first| first == "network-check")
+    {
+        return network_check::check();
     }
     if let Some(code) = garrison_flows::pac_worker() {
         return code;
@@ -37,9 +44,11 @@ fn main() -> ExitCode {
         Command::Scan(arguments) => return scan::scan(&arguments),
         Command::Status(arguments) => status::status(&arguments),
         Command::CheckIn(arguments) => status::check_in(&arguments),
+        Command::CheckNetwork(arguments) => status::check_network(&arguments),
         Command::Quarantine(arguments) => quarantine::quarantine(&arguments),
         Command::Doctor(arguments) => return doctor::doctor(&arguments),
         Command::Worker => return sandbox::worker::run(),
+        Command::NetworkCheck => return network_check::check(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

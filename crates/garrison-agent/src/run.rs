@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use agent::network::CheckCommand;
 use agent::{Agent, Options};
 use anyhow::Context as _;
 use net::CancellationToken;
@@ -23,6 +24,7 @@ pub(crate) fn run(arguments: RunArguments) -> anyhow::Result<()> {
         data: arguments.data,
         token_file: arguments.token_file,
         worker: WorkerCommand::own(),
+        network_check: CheckCommand::own(),
         registry: None,
     })?;
     let stop = CancellationToken::new();

@@ -35,7 +35,7 @@ pub struct NetworkReport {
     /// in here was not checked, or nobody could tell.
     #[serde(default)]
     pub covered: Vec<String>,
-    /// The worst first. None: nothing is lost.
+    /// The worst first, and of those what got furthest. None: nothing is lost.
     pub findings: Vec<NetworkFinding>,
     /// Findings that were left out because there were more than [`limits::FINDINGS`].
     #[serde(default)]

@@ -12,6 +12,7 @@
 //! at [`tls`] for who is trusted, and at [`probe`] and [`dns`] for checks of the network.
 
 pub mod body;
+pub mod change;
 pub mod client;
 pub mod crypto;
 mod der;

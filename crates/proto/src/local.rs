@@ -4,6 +4,7 @@
 
 use model::event::Initiator;
 use model::health::AgentState;
+use model::network::NetworkReport;
 use model::verdict::ScanTotals;
 use model::{
     DefinitionRevision, DeviceId, EndpointPath, FileReport, Hashes, QuarantineId, ScanId, Timestamp,
@@ -48,6 +49,8 @@ pub enum Request {
     },
     /// Check in now.
     CheckIn,
+    /// Check the network now; at most one check a minute is made for long.
+    CheckNetwork,
 }
 
 /// What the agent answers.
@@ -87,6 +90,9 @@ pub struct AgentStatus {
     /// What of the worker's cage is active on this host.
     pub sandbox: Vec<String>,
     pub sandbox_missing: Vec<String>,
+    /// What the last check of the network found; absent before the first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkReport>,
 }
 
 /// A file in quarantine.

@@ -4,6 +4,7 @@
 
 mod seccomp;
 
+use std::ffi::CStr;
 use std::io;
 
 use landlock::{ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetStatus, Scope};
@@ -37,7 +38,7 @@ pub(crate) struct ConfineError {
     source: io::Error,
 }
 
-fn failed(step: &'static str) -> impl Fn(Errno) -> ConfineError {
+pub(crate) fn failed(step: &'static str) -> impl Fn(Errno) -> ConfineError {
     move |error| ConfineError {
         step,
         source: error.into(),
@@ -45,10 +46,10 @@ fn failed(step: &'static str) -> impl Fn(Errno) -> ConfineError {
 }
 
 /// Closes what was inherited beyond standard input, output and error, and gives up new
-/// privileges for good. The very first thing that a template does.
-pub(crate) fn begin() -> Result<(), ConfineError> {
+/// privileges for good. The very first thing that a process does here.
+pub(crate) fn begin(name: &CStr) -> Result<(), ConfineError> {
     close_inherited()?;
-    set_name(c"garrison-templ").map_err(failed("naming the process"))?;
+    set_name(name).map_err(failed("naming the process"))?;
     keep_memory_small();
     set_no_new_privs(true).map_err(failed("giving up new privileges"))
 }
@@ -143,7 +144,7 @@ pub(crate) fn limit_processor_seconds(seconds: u64) -> Result<(), ConfineError> 
     setrlimit(Resource::Cpu, wanted).map_err(failed("limiting processor time"))
 }
 
-fn limit(resource: Resource, most: u64) -> Result<(), ConfineError> {
+pub(crate) fn limit(resource: Resource, most: u64) -> Result<(), ConfineError> {
     let wanted = Rlimit {
         current: Some(most),
         maximum: Some(most),
@@ -162,7 +163,7 @@ fn limit(resource: Resource, most: u64) -> Result<(), ConfineError> {
     }
 }
 
-fn give_up_user() -> Result<Protection, ConfineError> {
+pub(crate) fn give_up_user() -> Result<Protection, ConfineError> {
     if !geteuid().is_root() {
         return Ok(Protection::partial("user", NOT_ROOT));
     }
@@ -181,7 +182,7 @@ fn give_up_user() -> Result<Protection, ConfineError> {
     Ok(Protection::active("user"))
 }
 
-fn give_up_capabilities() -> Result<(), ConfineError> {
+pub(crate) fn give_up_capabilities() -> Result<(), ConfineError> {
     match clear_ambient_capability_set() {
         // Kernels before 4.3 have none.
         Ok(()) | Err(Errno::INVAL) => {}

@@ -5,6 +5,7 @@
 //! crashes, hangs or eats too much costs one file, which is reported as such. Workers are copies of
 //! a template that has loaded the definitions, so that one more costs next to nothing. This crate
 //! opens no file by its path, walks no folder, keeps no state and decides nothing about a verdict.
+//! [`outward`] is the cage of the other kind of child: one that must talk to the network.
 //!
 //! Start reading at [`Pool`] (the parent's side), then `template` and `child` (what it holds of
 //! them), [`worker`] (the life of a template and of a worker) and `confine` (what is taken from
@@ -19,6 +20,7 @@ mod guarded;
 mod last_words;
 mod map;
 mod message;
+pub mod outward;
 mod pool;
 mod protection;
 mod sealed;

@@ -256,10 +256,18 @@ impl Link {
         link.site = Some(self.identity.site.clone());
         drop(link);
         self.core.linked.notify_waiters();
+        self.core.network.check_in_answered();
     }
 
     async fn failed(&mut self, error: LinkError) -> Round {
         self.core.link().connected = false;
+        match error {
+            LinkError::Refused(_) => self.core.network.check_in_answered(),
+            LinkError::Unreachable(_) | LinkError::Cut(_) | LinkError::Foreign(_) => {
+                self.core.network.check_in_unanswered();
+            }
+            LinkError::Request(_) => {}
+        }
         match error.kind() {
             Some(ProblemKind::IdentitySuspended) => {
                 tracing::warn!("{error}");

@@ -87,6 +87,10 @@ pub(super) fn answer(
             core.wake.notify_one();
             Answer::Done
         }
+        Request::CheckNetwork => {
+            core.network.check_now();
+            Answer::Done
+        }
     };
     (answer, None)
 }
@@ -256,6 +260,7 @@ mod tests {
     use sandbox::WorkerCommand;
 
     use super::*;
+    use crate::network::CheckCommand;
     use crate::{Agent, Options};
 
     struct Bench {
@@ -271,6 +276,7 @@ mod tests {
                 data: folder.path().join("agent"),
                 token_file: None,
                 worker: WorkerCommand::own(),
+                network_check: CheckCommand::own(),
                 registry: None,
             });
             Self {

@@ -20,7 +20,7 @@ pub(super) fn serve(socket: BorrowedFd<'static>, hook: &mut Hook<'_>) -> Result<
     // The first regular expression of a process reads a file in /proc to learn how many processors
     // there are; later that would end the process.
     let _ = regex_automata::meta::Config::new().get_pool_capacity();
-    confine::begin().map_err(refused)?;
+    confine::begin(c"garrison-templ").map_err(refused)?;
     let (order, mut attached) = receive::<TemplateOrder>(socket, None)?;
     let (
         TemplateOrder::Open {

@@ -1,0 +1,251 @@
+//! Checks the network by itself, and reports what changed.
+//!
+//! [`schedule`] says when (on a schedule, when the network changes, when the manager is out of
+//! reach), [`child`] has a process without rights do it, and [`knowledge`] tells whether anything
+//! changed. The last result is on disk, so that a restart reports nothing anew; a report is an
+//! event like others, and waits in the spool while the manager is out of reach.
+
+mod addresses;
+mod child;
+mod knowledge;
+pub mod order;
+mod schedule;
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use model::event::EventBody;
+use model::health::Severity;
+use model::network::{NetworkReport, NetworkState, Outcome, Trigger};
+use model::{Policy, Timestamp};
+use net::change::ChangeWatch;
+use net::{CancellationToken, Endpoint};
+use tokio::sync::Notify;
+
+use crate::core::Core;
+use crate::file;
+use crate::link::backoff::random;
+pub use child::CheckCommand;
+
+use addresses::any_is_enough;
+use child::check;
+use knowledge::{Knowledge, Learned, News, learn};
+use order::Order;
+use schedule::{Lost, Schedule};
+
+/// For a whole check; what is not known by then is unknown.
+const CHECK_TIME: Duration = Duration::from_secs(40);
+/// For the child to start and to write what it knows, beyond its time.
+const GRACE: Duration = Duration::from_secs(20);
+/// Where nothing is planned the policy is looked at again after this long.
+const IDLE: Duration = Duration::from_secs(60);
+/// The flow that check-ins take.
+const AGENT_CHANNEL: &str = "agent-channel";
+
+/// What the other parts of the agent tell and ask.
+pub(crate) struct Network {
+    path: PathBuf,
+    schedule: Mutex<Schedule>,
+    known: Mutex<Option<Knowledge>>,
+    /// Something may have become due.
+    wake: Notify,
+}
+
+/// What a check is to be made of.
+#[derive(Debug, Clone)]
+pub(crate) struct Surroundings {
+    pub(crate) addresses: Vec<String>,
+    pub(crate) ca_certificate: String,
+    /// As in `agent.toml`.
+    pub(crate) proxy: String,
+}
+
+impl Network {
+    /// Takes over what an earlier run of the agent left in the file at `path`.
+    pub(crate) fn load(path: PathBuf, policy: &Policy) -> Self {
+        let known = file::read_json(&path).unwrap_or_else(|error| {
+            tracing::warn!("{error}; what is lost of the network is reported anew");
+            None
+        });
+        Self {
+            schedule: Mutex::new(Schedule::new(interval(policy), Instant::now())),
+            known: Mutex::new(known),
+            path,
+            wake: Notify::new(),
+        }
+    }
+
+    /// The manager answered a check-in, if only to refuse it.
+    pub(crate) fn check_in_answered(&self) {
+        self.schedule().check_in_worked(Instant::now());
+        self.wake.notify_one();
+    }
+
+    /// Nobody answered a check-in.
+    pub(crate) fn check_in_unanswered(&self) {
+        self.schedule().check_in_failed(Instant::now());
+        self.wake.notify_one();
+    }
+
+    /// Somebody wants to know now.
+    pub(crate) fn check_now(&self) {
+        self.schedule().asked(Instant::now());
+        self.wake.notify_one();
+    }
+
+    /// What a check-in says.
+    pub(crate) fn state(&self) -> Option<NetworkState> {
+        self.known().as_ref().map(Knowledge::state)
+    }
+
+    /// What the last check found.
+    pub(crate) fn report(&self) -> Option<NetworkReport> {
+        self.known().as_ref().map(|known| known.last.clone())
+    }
+
+    fn schedule(&self) -> MutexGuard<'_, Schedule> {
+        self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> MutexGuard<'_, Option<Knowledge>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Checks until `stop` is cancelled.
+pub(crate) async fn run(
+    core: &Core,
+    surroundings: &Surroundings,
+    command: &CheckCommand,
+    stop: &CancellationToken,
+) {
+    let mut watch = ChangeWatch::begin();
+    if !watch.missing().is_empty() {
+        core.board.set(
+            "network_unwatched",
+            Severity::Informative,
+            format!(
+                "Changes of the network are noticed late, as this host doesn't tell of {}.",
+                watch.missing().join("; ")
+            ),
+        );
+    }
+    loop {
+        let now = Instant::now();
+        let (due, trigger) = {
+            let mut schedule = core.network.schedule();
+            schedule.set_interval(interval(&core.policy.current().policy), now, random());
+            (schedule.deadline(now), schedule.begin(now))
+        };
+        if let Some(trigger) = trigger {
+            let lost = tokio::select! {
+                () = stop.cancelled() => return,
+                lost = examine(core, surroundings, command, trigger) => lost,
+            };
+            core.network
+                .schedule()
+                .ended(lost, Instant::now(), random());
+            continue;
+        }
+        let wait = due.map_or(IDLE, |due| due.saturating_duration_since(now).min(IDLE));
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(wait) => {}
+            () = core.network.wake.notified() => {}
+            change = watch.changed() => {
+                tracing::debug!(?change, "the network changed");
+                core.network.schedule().changed(Instant::now());
+            }
+        }
+    }
+}
+
+/// Makes a check, and notes and reports what it came to.
+async fn examine(
+    core: &Core,
+    surroundings: &Surroundings,
+    command: &CheckCommand,
+    trigger: Trigger,
+) -> Lost {
+    let order = Order {
+        parent: std::process::id(),
+        addresses: surroundings.addresses.clone(),
+        ca_certificate: surroundings.ca_certificate.clone(),
+        proxy: surroundings.proxy.clone(),
+        seconds: CHECK_TIME.as_secs(),
+    };
+    let report = match check(command, &order, CHECK_TIME + GRACE).await {
+        Ok(report) => report,
+        Err(error) => {
+            core.board.set(
+                "network_unchecked",
+                Severity::Warning,
+                format!("The network could not be checked: {error}"),
+            );
+            return Lost::Something;
+        }
+    };
+    core.board.clear("network_unchecked");
+    let Some(device) = core.device() else {
+        return Lost::Nothing;
+    };
+    let report = any_is_enough(report, &hosts(&surroundings.addresses));
+    let known = core.network.known().clone();
+    let learned = learn(known.as_ref(), device, report, trigger, Timestamp::now());
+    let last = &learned.knowledge.last;
+    let lost = if last.result > Outcome::Ok {
+        Lost::Something
+    } else {
+        Lost::Nothing
+    };
+    // The way is open again, and the next check-in may be minutes away.
+    let reachable = !last
+        .findings
+        .iter()
+        .any(|finding| finding.flows.iter().any(|flow| flow == AGENT_CHANNEL));
+    if reachable && !core.link().connected {
+        core.wake.notify_one();
+    }
+    note(core, learned);
+    lost
+}
+
+/// Names and addresses without their ports, as the doctor names them.
+fn hosts(addresses: &[String]) -> Vec<String> {
+    let endpoints = addresses.iter().filter_map(|one| Endpoint::parse(one).ok());
+    endpoints.map(|one| one.host.to_string()).collect()
+}
+
+/// Tells the manager what is new, and keeps what is known.
+fn note(core: &Core, learned: Learned) {
+    let Learned {
+        mut knowledge,
+        news,
+    } = learned;
+    if news != News::None {
+        tracing::info!(
+            result = knowledge.last.result.as_str(),
+            findings = knowledge.last.findings.len(),
+            ?news,
+            "the network was checked"
+        );
+        let body = EventBody::NetworkReport {
+            report: Box::new(knowledge.last.clone()),
+        };
+        if core.journal.try_record(body).is_err() {
+            knowledge = knowledge.untold();
+        }
+    }
+    if let Err(error) = file::replace_json(&core.network.path, &knowledge) {
+        tracing::warn!("{error}");
+    }
+    *core.network.known() = Some(knowledge);
+}
+
+fn interval(policy: &Policy) -> Option<Duration> {
+    match policy.network_check_minutes {
+        0 => None,
+        minutes => Some(Duration::from_secs(u64::from(minutes) * 60)),
+    }
+}
