@@ -237,7 +237,8 @@ fn blame_the_own_filter(
         return;
     }
     for (one, place) in judged.iter_mut().zip(places) {
-        let (Some(place), Some((_, Verdict::TimeOut))) = (place, one.what) else {
+        let (Some(place), Some((_, Verdict::TimeOut | Verdict::SplitHorizon))) = (place, one.what)
+        else {
             continue;
         };
         let text = format!(

@@ -11,6 +11,9 @@ use tokio::time::Instant;
 /// Names that are looked up before a probe wants them.
 const AHEAD: usize = 256;
 
+/// How often the progress is told while nothing comes to its end.
+const PACE: Duration = Duration::from_millis(200);
+
 /// How much a run may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RunLimits {
@@ -68,6 +71,8 @@ pub async fn run(
     };
     progress(now);
     let end = Instant::now() + limits.whole;
+    let mut pace = tokio::time::interval(PACE);
+    pace.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut waiting = probes.iter().enumerate();
     let mut under_way = JoinSet::new();
     // Ends with the run, which waits for nothing of it.
@@ -92,6 +97,10 @@ pub async fn run(
             joined = under_way.join_next() => joined,
             () = stop.cancelled() => break,
             () = tokio::time::sleep_until(end) => break,
+            _ = pace.tick() => {
+                progress(now);
+                continue;
+            }
         };
         let Some(joined) = joined else {
             break;

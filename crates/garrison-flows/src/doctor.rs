@@ -16,6 +16,8 @@ use flows::{Catalogue, PartyId, Selection, Site};
 use net::probe::{ProbeRoots, ProbeTrust, Prober, RepeatedHellos};
 use net::{CancellationToken, ClientIdentity};
 
+use tokio::signal::unix::{SignalKind, signal};
+
 use crate::arguments::{CatalogueArgument, SiteArguments};
 use crate::file;
 use crate::output::Output;
@@ -23,6 +25,8 @@ use crate::table::plain;
 
 /// A run that could not begin.
 const UNDETERMINED: u8 = 3;
+/// As a shell tells of a program that SIGINT ended.
+const INTERRUPTED: i32 = 130;
 /// A longer file with a CA is refused.
 const MAX_CA: usize = 64 * 1024;
 /// Threads beside the one that waits.
@@ -145,11 +149,13 @@ fn outcome(arguments: &DoctorArguments, identity: &Identity) -> anyhow::Result<u
         .enable_all()
         .build()?;
     let report = runtime.block_on(examine(arguments, identity));
+    let code = report.and_then(|report| {
+        show::write(arguments, &report)?;
+        Ok(report.result.exit_code())
+    });
     // A lookup of the system's that hangs must not hold the program up.
     runtime.shutdown_background();
-    let report = report?;
-    show::write(arguments, &report)?;
-    Ok(report.result.exit_code())
+    code
 }
 
 async fn examine(arguments: &DoctorArguments, identity: &Identity) -> anyhow::Result<Report> {
@@ -301,13 +307,7 @@ fn roots(public: Option<&PathBuf>) -> anyhow::Result<ProbeRoots> {
 
 async fn probed(arguments: &DoctorArguments, plan: &Plan<'_>, prober: &Prober) -> Vec<Observed> {
     let stop = CancellationToken::new();
-    let at_interrupt = stop.clone();
-    // The first Ctrl-C ends the run and prints what is known.
-    let listening = tokio::spawn(async move {
-        if tokio::signal::ctrl_c().await.is_ok() {
-            at_interrupt.cancel();
-        }
-    });
+    heed_interrupts(stop.clone());
     let limits = RunLimits {
         parallel: usize::from(arguments.parallel),
         whole: Duration::from_secs(arguments.time),
@@ -319,6 +319,22 @@ async fn probed(arguments: &DoctorArguments, plan: &Plan<'_>, prober: &Prober) -
     })
     .await;
     live.clear();
-    listening.abort();
     observed
+}
+
+/// The first Ctrl-C ends the run, and what is known is printed; the second ends the program, also
+/// where nobody takes what it prints.
+fn heed_interrupts(stop: CancellationToken) {
+    // Without it Ctrl-C ends the program at once.
+    let Ok(mut interrupts) = signal(SignalKind::interrupt()) else {
+        return;
+    };
+    tokio::spawn(async move {
+        if interrupts.recv().await.is_some() {
+            stop.cancel();
+        }
+        if interrupts.recv().await.is_some() {
+            std::process::exit(INTERRUPTED);
+        }
+    });
 }

@@ -4,6 +4,9 @@ use std::fmt;
 
 use comfy_table::{ContentArrangement, presets};
 
+/// Below it text would stand letter by letter.
+const LEAST_WIDTH: u16 = 40;
+
 /// Columns of text under headings.
 #[derive(Debug)]
 pub struct Table {
@@ -19,6 +22,10 @@ impl Table {
             .load_style(presets::NOTHING)
             .set_content_arrangement(ContentArrangement::Dynamic)
             .set_header(headings.iter().map(|heading| (*heading).to_owned()));
+        // A terminal that has no size yet, as in some scripts, says 0.
+        if inner.width().is_some_and(|width| width < LEAST_WIDTH) {
+            inner.set_content_arrangement(ContentArrangement::Disabled);
+        }
         for column in inner.column_iter_mut() {
             column.set_padding((0, 2));
         }

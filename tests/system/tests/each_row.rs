@@ -118,12 +118,16 @@ fn doctor_names(site: &Installed<'_>, id: &str) -> Option<String> {
         let flows = finding["flows"].as_array().unwrap();
         flows.iter().any(|flow| flow == id)
     };
-    // Without a name server the flows that dial names are found broken, too.
-    let good = if id == "dns" {
-        findings.iter().any(names)
-    } else {
-        findings.first().is_some_and(names)
+    // The hosts that open flows have a ruleset of their own, and without the row that one holds the
+    // packets back. Without a name server the flows that dial names are lost with it: one cause.
+    let here = |finding: &Value| {
+        finding["stage"] == "transport"
+            && finding["verdict"] == "refused"
+            && finding["who"] == "host"
     };
+    let good = findings
+        .first()
+        .is_some_and(|finding| names(finding) && here(finding));
     (!good).then(|| format!("without {id} the doctor on {role} does not name it: {report:#}"))
 }
 

@@ -190,11 +190,13 @@ fn source(source: NameSource) -> String {
     }
 }
 
-/// A service that is outside for sure, by an address that leads nowhere but inside.
+/// A vendor's service, which is outside for sure, by an address that leads nowhere but inside.
+/// (What Garrison calls outside, a site may well run inside.)
 fn led_inside(input: Input<'_>, dns: &DnsSeen, failure: &StageFailure) -> Option<Judged> {
     let destination = input.destination;
     let party = destination.catalogue.party(&destination.flow.to)?;
-    if party.place != Place::Outside || !all_inside(&dns.addresses) {
+    let is_outside = party.place == Place::Outside && !destination.catalogue.is_own();
+    if !is_outside || !all_inside(&dns.addresses) {
         return None;
     }
     let from = match (dns.from_hosts, dns.servers.first()) {
