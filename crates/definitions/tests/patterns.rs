@@ -10,6 +10,7 @@
 
 mod setup;
 
+use model::Limit;
 use setup::{open, scan, source};
 
 /// Whether a signature line (for any file) finds the bytes.
@@ -115,6 +116,53 @@ fn text_is_matched_in_lower_case_with_single_spaces_too() {
     );
     assert!(finds("ldb", &line, b"IF\t (Needle)\r\n  THEN\nDo   It\n"));
     assert!(!finds("ldb", &line, b"IF\t (Needle)\r\n  THEN\nDoIt\n"));
+    // As it stands it is matched with what is for any file only.
+    let upper = format!("Target:7;0;{}", hex("NEEDLE"));
+    assert!(!finds("ldb", &format!("Test.Text;{upper}"), b"a NEEDLE\n"));
+}
+
+#[test]
+fn a_literal_is_found_wherever_it_stands() {
+    for length in 2..=16 {
+        let literal = &b"Xy7kQw2vZr9mPt4c"[..length];
+        let digits: String = literal.iter().map(|byte| format!("{byte:02x}")).collect();
+        let definitions = open(&[source("test.ldb", &format!("Test.Ldb;Target:0;0;{digits}"))]);
+        // Around the bounds of words, of the file, and of the blocks that it is read in.
+        for size in (length..length + 12).chain(4090..4102).chain([8192, 8195]) {
+            let near_end = (size - length).saturating_sub(9)..=size - length;
+            let places = (0..9.min(size - length)).chain(near_end);
+            for at in places.chain((4080..4100).filter(|at| at + length <= size)) {
+                let mut bytes = vec![b'.'; size];
+                bytes[at..at + length].copy_from_slice(literal);
+                let verdict = scan(&definitions, &bytes);
+                assert_eq!(verdict.matches.len(), 1, "{length} at {at} of {size}");
+                bytes[at + length - 1] = b'!';
+                let verdict = scan(&definitions, &bytes);
+                assert!(verdict.matches.is_empty(), "{length} at {at} of {size}");
+            }
+        }
+    }
+}
+
+#[test]
+fn few_bytes_at_an_offset_are_enough() {
+    let cases: [(&str, &[u8], &[u8]); 5] = [
+        ("0:6162", b"abc", b"acb"),
+        ("0:??6162", b"xab", b"axb"),
+        ("1:616263", b".abc", b".abd"),
+        ("EOF-2:6162", b"xxab", b"xxabx"),
+        ("0:6162*63646566", b"ab..cdef", b"b..cdef"),
+    ];
+    for (pattern, good, bad) in cases {
+        assert!(
+            ldb(&format!("0;{pattern}"), good),
+            "{pattern} finds {good:?}"
+        );
+        assert!(
+            !ldb(&format!("0;{pattern}"), bad),
+            "{pattern} does not find {bad:?}"
+        );
+    }
 }
 
 #[test]
@@ -131,9 +179,12 @@ fn expressions_run_behind_their_trigger() {
 
 #[test]
 fn an_expression_that_never_ends_is_given_up() {
-    let line = format!("0&1;{};0/(a+)+$/", hex("trigger"));
+    let line = format!("Test.Ldb;Target:0;0&1;{};0/(a+)+$/", hex("trigger"));
     let bytes = [b"trigger ".as_slice(), &[b'a'; 4000], b"b"].concat();
-    assert!(!ldb(&line, &bytes));
+    let verdict = scan(&open(&[source("test.ldb", &line)]), &bytes);
+    assert!(verdict.matches.is_empty());
+    let limits: Vec<Limit> = verdict.limits.iter().map(|hit| hit.limit).collect();
+    assert_eq!(limits, [Limit::Expression]);
 }
 
 #[test]

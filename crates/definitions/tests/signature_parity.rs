@@ -63,7 +63,7 @@ fn round(lines: &[Line]) -> Outcome {
     }
     println!(
         "{} signatures: {} files made, clamscan finds {}, found here {}; variants found by either \
-         {}; HTML and text found here alone {}; differences {}; not made {not_made:?}",
+         {}; HTML found here alone {}; differences {}; not made {not_made:?}",
         lines.len(),
         all.made,
         all.judge,

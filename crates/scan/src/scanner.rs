@@ -13,7 +13,6 @@ use crate::containers::Container;
 use crate::definitions::Definitions;
 use crate::facts::Facts;
 use crate::file_type::FileType;
-use crate::kind::Kind;
 use crate::limits::{Limits, MAX_DEPTH, MAX_NOTES};
 use crate::watch::Watch;
 use crate::yara::{FileNames, Matched, Matcher};
@@ -105,6 +104,7 @@ impl<'d> Scanner<'d> {
         let whole = bytes.len() as u64 == input.size;
         let started = watch.now();
         let definitions = self.definitions;
+        let facts = Facts::of(bytes);
         let mut run = Run {
             definitions,
             yara: &mut self.yara,
@@ -124,7 +124,7 @@ impl<'d> Scanner<'d> {
             stopped: false,
             overfull: false,
             verdict: Verdict {
-                file_type: Kind::of(bytes).name().to_owned(),
+                file_type: facts.kind.name().to_owned(),
                 size: input.size,
                 hashes: None,
                 matches: Vec::new(),
@@ -138,7 +138,7 @@ impl<'d> Scanner<'d> {
         if !whole {
             run.hit(Limit::FileSize);
         }
-        run.visit(bytes, whole);
+        run.visit_known(bytes, whole, &facts);
         if definitions.is_damaged() {
             run.note_damage();
         }
@@ -185,18 +185,21 @@ struct Run<'r, 'd> {
 
 impl Run<'_, '_> {
     fn visit(&mut self, bytes: &[u8], whole: bool) {
+        self.visit_known(bytes, whole, &Facts::of(bytes));
+    }
+
+    fn visit_known(&mut self, bytes: &[u8], whole: bool, facts: &Facts) {
         self.verdict.scanned_bytes = self
             .verdict
             .scanned_bytes
             .saturating_add(bytes.len() as u64);
-        let facts = Facts::of(bytes);
         let mut digests = Digests::new(bytes);
         let mut found = Vec::new();
         if whole {
             self.match_hashes(&mut digests, &mut found);
             self.match_parts(bytes, facts.executable.as_ref(), &mut found);
         }
-        self.match_patterns(bytes, &facts, &mut found);
+        self.match_patterns(bytes, facts, &mut found);
         self.match_yara(bytes, &mut found);
         if !found.is_empty() && (self.allowed > 0 || whole && self.is_allowed(&mut digests)) {
             self.remark_here(Remark::Allowed);

@@ -16,6 +16,8 @@ const LEVEL_0: f64 = 2.0;
 #[derive(Debug, Clone)]
 pub struct Frequencies {
     rows: Vec<u32>,
+    /// Where the rows of each pair of first bytes begin, and where the last end.
+    starts: Vec<usize>,
     /// How often each pair of bytes begins four bytes of the table.
     pairs: Vec<f64>,
 }
@@ -35,13 +37,20 @@ impl Frequencies {
         let (rows, _) = table.as_chunks::<4>();
         let rows: Vec<u32> = rows.iter().map(|row| u32::from_le_bytes(*row)).collect();
         let mut pairs = vec![0.0; 1 << 14];
+        let starts = (0..=1_u32 << 14)
+            .map(|pair| rows.partition_point(|row| row >> 18 < pair))
+            .collect();
         for row in &rows {
             let pair = usize::try_from(row >> 18).unwrap_or(0);
             if let Some(sum) = pairs.get_mut(pair) {
                 *sum += LEVEL_0 * f64::from(1_u32 << (row & 15));
             }
         }
-        Self { rows, pairs }
+        Self {
+            rows,
+            starts,
+            pairs,
+        }
     }
 
     /// How often two bytes stand in a mebibyte of clean files before two that make them frequent.
@@ -82,8 +91,12 @@ impl Frequencies {
     #[must_use]
     pub fn quad(&self, bytes: [u8; 4]) -> f64 {
         let wanted = pack(bytes);
-        let place = self.rows.partition_point(|row| row >> 4 < wanted);
-        match self.rows.get(place) {
+        let pair = usize::try_from(wanted >> 14).unwrap_or(0);
+        let bounds = self.starts.get(pair..).and_then(<[usize]>::first_chunk);
+        let rows = bounds.and_then(|[from, to]| self.rows.get(*from..*to));
+        let rows = rows.unwrap_or_default();
+        let place = rows.partition_point(|row| row >> 4 < wanted);
+        match rows.get(place) {
             Some(row) if row >> 4 == wanted => LEVEL_0 * f64::from(1_u32 << (row & 15)),
             _ => RARE,
         }

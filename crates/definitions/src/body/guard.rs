@@ -2,8 +2,9 @@
 //! hold least often.
 
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 
-use scan::body_layout::{FOLD, Lane, offset};
+use scan::body_layout::{FOLD, Lane, offset, window_hash};
 
 use super::frequency::Frequencies;
 use super::model::{Element, Logic, Masked, Operator, Part, Pattern, Signature, Subsignature};
@@ -43,8 +44,8 @@ pub(super) struct Choice {
 pub(super) enum ChosenLane {
     /// By these windows, the first of which begins with the literal.
     Search(Lane, Vec<u64>),
-    /// At the pattern's offset, by four bytes or none.
-    Anchor(Option<[u8; 4]>),
+    /// At the pattern's offset, by at most four bytes.
+    Anchor(Vec<u8>),
 }
 
 /// Guards of one signature: subsignature, place of the pattern in it, guard.
@@ -55,14 +56,14 @@ pub(super) type Guards = Vec<(u8, usize, Choice)>;
 pub(super) struct Chooser<'f> {
     frequencies: &'f Frequencies,
     /// How many guards have a window already.
-    taken: HashMap<u64, u32>,
+    taken: HashMap<u64, u32, BuildHasherDefault<WindowHasher>>,
 }
 
 impl<'f> Chooser<'f> {
     pub(super) fn new(frequencies: &'f Frequencies) -> Self {
         Self {
             frequencies,
-            taken: HashMap::new(),
+            taken: HashMap::default(),
         }
     }
 
@@ -289,6 +290,8 @@ fn anchor(pattern: &Pattern, frequencies: &Frequencies) -> Option<Choice> {
     let mut distance = 0;
     let mut run: Vec<Masked> = Vec::new();
     let mut chosen = None;
+    // The longest run of fewer than four bytes, for patterns without a longer one.
+    let mut short: (usize, Vec<u8>) = (0, Vec::new());
     for element in &first.elements {
         match element {
             Element::Byte(byte) if byte.is_fixed() => run.push(*byte),
@@ -310,6 +313,8 @@ fn anchor(pattern: &Pattern, frequencies: &Frequencies) -> Option<Choice> {
             if better {
                 break;
             }
+        } else if run.len() > short.1.len() {
+            short = (distance, run.iter().map(|byte| byte.value).collect());
         }
     }
     let tries = f64::from(pattern.place.shift + 1);
@@ -327,7 +332,7 @@ fn anchor(pattern: &Pattern, frequencies: &Frequencies) -> Option<Choice> {
         Some((distance, window)) => Choice {
             part: 0,
             distance: Some(distance),
-            lane: ChosenLane::Anchor(Some(window)),
+            lane: ChosenLane::Anchor(window.to_vec()),
             cost: if start {
                 COMMON_ANCHOR_COST
             } else {
@@ -336,8 +341,8 @@ fn anchor(pattern: &Pattern, frequencies: &Frequencies) -> Option<Choice> {
         },
         None => Choice {
             part: 0,
-            distance: Some(0),
-            lane: ChosenLane::Anchor(None),
+            distance: Some(short.0),
+            lane: ChosenLane::Anchor(short.1),
             cost: if start {
                 COMMON_ANCHOR_COST
             } else {
@@ -355,5 +360,26 @@ fn fixed_value(element: &Element) -> Option<u8> {
         | Element::Boundary { .. }
         | Element::Line { .. }
         | Element::Word { .. } => None,
+    }
+}
+
+/// Spreads windows as the tables do: each is asked for many times. Sources whose windows meet in
+/// one bucket make their own build slow.
+#[derive(Debug, Default)]
+struct WindowHasher(u64);
+
+impl Hasher for WindowHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u64((*byte).into());
+        }
+    }
+
+    fn write_u64(&mut self, window: u64) {
+        self.0 = window_hash(self.0 ^ window);
     }
 }

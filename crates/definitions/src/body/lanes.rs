@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use scan::body_layout::{Lane, NO_TAG, PAIR_WORDS, filter_bits, filter_word, tag, window_hash};
+use scan::body_layout::{
+    Lane, NO_TAG, PAIR_WORDS, TRIPLE_LOG2, anchor_hash, filter_bits, filter_word, tag, triple_hash,
+    window_hash,
+};
 
 use super::compile::CompileError;
 use super::encode::Program;
@@ -13,6 +16,8 @@ use super::model::Place;
 const CASE: u8 = 0x20;
 /// Bits of the filter for each window, at least.
 const FILTER_BITS: usize = 16;
+/// Bits of the filter of triples for each triple, at least.
+const TRIPLE_BITS: usize = 32;
 /// The largest filter is 2 MiB.
 const MAX_FILTER_LOG2: u32 = 18;
 /// Entries that share a bucket, on average, at most.
@@ -22,9 +27,9 @@ const BUCKET: usize = 4;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tables {
     lanes: [Vec<(u64, u32)>; 4],
-    /// What the windows of the lanes that look at each position begin with, without case.
-    starts: BTreeSet<[u8; 2]>,
-    anchors: BTreeMap<(Place, u32), Vec<(u32, u32)>>,
+    /// The windows of the lanes that look at each position, without case.
+    windows: BTreeSet<(Lane, u64)>,
+    anchors: BTreeMap<(Place, u32, u8), Vec<(u32, u32)>>,
     always: Vec<u32>,
 }
 
@@ -52,10 +57,8 @@ impl Tables {
                     return Err(CompileError);
                 };
                 if lane.step() == 1 {
-                    let starts = windows
-                        .iter()
-                        .filter_map(|window| window.to_le_bytes().first_chunk::<2>().copied());
-                    self.starts.extend(starts);
+                    self.windows
+                        .extend(windows.iter().map(|window| (*lane, *window)));
                 }
                 for (at, window) in (0..).zip(windows) {
                     // A guard's number leaves two bits for the window's place in the literal.
@@ -67,14 +70,17 @@ impl Tables {
                 }
             }
             ChosenLane::Anchor(bytes) => {
-                let tag = bytes.map_or(NO_TAG, |bytes| {
-                    tag(window_hash(u32::from_le_bytes(bytes).into()))
-                });
+                let width = u8::try_from(bytes.len()).map_err(|_| CompileError)?;
+                let tag = if bytes.is_empty() {
+                    NO_TAG
+                } else {
+                    tag(anchor_hash(bytes))
+                };
                 let distance =
                     u32::try_from(choice.distance.unwrap_or(0)).map_err(|_| CompileError)?;
                 let packed = number.checked_mul(4).ok_or(CompileError)?;
                 self.anchors
-                    .entry((place, distance))
+                    .entry((place, distance, width))
                     .or_default()
                     .push((tag, packed));
             }
@@ -90,22 +96,20 @@ impl Tables {
         for (place, entries) in &other.anchors {
             self.anchors.entry(*place).or_default().extend(entries);
         }
-        self.starts.extend(&other.starts);
+        self.windows.extend(&other.windows);
         self.always.extend(&other.always);
     }
 
-    /// A bit for each pair of bytes that is a start in any case.
+    /// A bit for each pair of bytes in any case that is a window of the tiny lane.
     fn pairs(&self) -> Vec<u64> {
-        if self.starts.is_empty() {
-            return Vec::new();
-        }
-        let mut words = vec![0_u64; PAIR_WORDS];
-        for [first, second] in &self.starts {
-            for low in [*first, *first & !CASE] {
-                for high in [*second, *second & !CASE] {
+        let mut words = Vec::new();
+        for [first, second, ..] in self.of_lane(Lane::Tiny) {
+            words.resize(PAIR_WORDS, 0);
+            for low in [first, first & !CASE] {
+                for high in [second, second & !CASE] {
                     let pair = usize::from(u16::from_le_bytes([low, high]));
                     if let Some(word) = words.get_mut(pair / 64) {
-                        *word |= 1 << (pair % 64);
+                        *word |= 1_u64 << (pair % 64);
                     }
                 }
             }
@@ -113,18 +117,55 @@ impl Tables {
         words
     }
 
+    /// A bit for each three bytes that a window shows at the even position in it: those that it
+    /// begins with, and those one further. Of a window of two bytes one of the three may be anything.
+    fn triples(&self) -> Vec<u64> {
+        let mut triples = BTreeSet::new();
+        for [first, second, third, fourth, ..] in self.of_lane(Lane::Short) {
+            triples.extend([[first, second, third], [second, third, fourth]]);
+        }
+        for [first, second, ..] in self.of_lane(Lane::Tiny) {
+            for any in (0..=u8::MAX).filter(|any| any & CASE != 0) {
+                triples.extend([[first, second, any], [any, first, second]]);
+            }
+        }
+        if triples.is_empty() {
+            return Vec::new();
+        }
+        let log2 = (triples.len() * TRIPLE_BITS / 64)
+            .next_power_of_two()
+            .trailing_zeros()
+            .clamp(*TRIPLE_LOG2.start(), *TRIPLE_LOG2.end());
+        let mut words = vec![0_u64; 1 << log2];
+        for [first, second, third] in triples {
+            let hash = triple_hash(u32::from_le_bytes([first, second, third, 0]));
+            let place = hash >> (32 - 6 - log2);
+            let word = usize::try_from(place / 64).ok();
+            if let Some(word) = word.and_then(|word| words.get_mut(word)) {
+                *word |= 1 << (place % 64);
+            }
+        }
+        words
+    }
+
+    fn of_lane(&self, lane: Lane) -> impl Iterator<Item = [u8; 8]> {
+        let own = move |(of, _): &&(Lane, u64)| *of == lane;
+        self.windows
+            .iter()
+            .filter(own)
+            .map(|(_, window)| window.to_le_bytes())
+    }
+
     /// Appends the tables to the section. Returns the row that says where they are.
     pub(super) fn write(mut self, section: &mut Program) -> Result<Vec<u8>, CompileError> {
         let mut areas: Vec<Area> = Vec::new();
-        let pairs = self.pairs();
+        let (pairs, triples) = (self.pairs(), self.triples());
         for (lane, entries) in Lane::ALL.into_iter().zip(&mut self.lanes) {
             entries.sort_unstable();
             entries.dedup();
             let filter = match lane {
-                Lane::Long | Lane::Middle => hash_filter(entries),
-                Lane::Short if pairs.is_empty() => Vec::new(),
-                Lane::Short => [pairs.clone(), hash_filter(entries)].concat(),
-                Lane::Tiny => Vec::new(),
+                Lane::Long | Lane::Middle | Lane::Short => hash_filter(entries),
+                Lane::Tiny => pairs.clone(),
             };
             areas.extend(write_lane(&filter, entries, section)?);
         }
@@ -134,6 +175,11 @@ impl Tables {
         areas.push((section.0.len(), self.always.len()));
         for place in self.always {
             section.u32(place);
+        }
+        align(section);
+        areas.push((section.0.len(), triples.len()));
+        for word in triples {
+            section.bytes(&word.to_le_bytes());
         }
         let mut row = Program::default();
         for (at, count) in areas {
@@ -213,16 +259,16 @@ fn write_lane(
 }
 
 fn write_anchors(
-    anchors: BTreeMap<(Place, u32), Vec<(u32, u32)>>,
+    anchors: BTreeMap<(Place, u32, u8), Vec<(u32, u32)>>,
     section: &mut Program,
 ) -> Result<[Area; 2], CompileError> {
     align(section);
     let anchors_at = section.0.len();
     let count = anchors.len();
     let mut all: Vec<(u32, u32)> = Vec::new();
-    for ((place, distance), mut entries) in anchors {
+    for ((place, distance, width), mut entries) in anchors {
         entries.sort_unstable();
-        section.bytes(&[place.kind, 0]);
+        section.bytes(&[place.kind, width]);
         section.bytes(&place.section.to_le_bytes());
         section.u32(place.value);
         section.u32(place.shift);

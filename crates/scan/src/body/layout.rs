@@ -2,7 +2,7 @@
 //! mean is described in `docs/definitions-format.md`; all integers are little-endian.
 
 /// The version of both sections, their first four bytes.
-pub const BODY_VERSION: u32 = 1;
+pub const BODY_VERSION: u32 = 3;
 /// Rows of the table of targets: one for each number of [`crate::Target`].
 pub const TARGETS: usize = 15;
 /// Bytes before the table of targets.
@@ -11,9 +11,13 @@ pub const HEADER_BYTES: usize = 16;
 pub const TARGET_BYTES: usize = 256;
 /// Bytes of one lane inside a row.
 pub const LANE_BYTES: usize = 48;
-/// Words of the filter that the lanes which look at each position share, in the place of the short
-/// lane's: a bit for each two bytes that a literal begins with, in any case.
+/// Words of the tiny lane's filter: a bit for each two bytes that a literal begins with, in any case.
 pub const PAIR_WORDS: usize = 1024;
+/// The least and the most words of the filter of triples, as powers of two: a bit for each three bytes
+/// at an even position that a literal of the lanes which look at each position can show.
+pub const TRIPLE_LOG2: std::ops::RangeInclusive<u32> = 7..=14;
+/// Where the filter of triples stands in a row.
+pub const TRIPLES_AT: usize = ANCHORS_AT + 48;
 /// Where the lanes end inside a row, and the anchors begin.
 pub const ANCHORS_AT: usize = LANE_BYTES * Lane::ALL.len();
 /// Bytes of one guard: signature, part, distance, pattern.
@@ -24,7 +28,9 @@ pub const ENTRY_BYTES: usize = 8;
 pub const ANCHOR_BYTES: usize = 24;
 /// A guard's distance when it is not known where its part begins.
 pub const UNKNOWN_DISTANCE: u32 = u32::MAX;
-/// An anchor with fewer fixed bytes than a window has this tag in its entries.
+/// Bytes that an anchor compares, at most.
+pub const ANCHOR_WINDOW: usize = 4;
+/// An anchor without a fixed byte has this tag in its entries.
 pub const NO_TAG: u32 = u32::MAX;
 const NO_TAG_BIT: u32 = 1 << 31;
 /// Parts of one pattern.
@@ -96,6 +102,8 @@ impl Lane {
 /// serves patterns with and without regard to case.
 pub const FOLD: u64 = 0x2020_2020_2020_2020;
 const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
+const TRIPLE_FOLD: u32 = 0x2020_2000;
+const TRIPLE_MULTIPLIER: u32 = 0x9e37_79b1;
 
 /// The hash of a window of up to eight bytes, taken as a little-endian integer.
 #[must_use]
@@ -103,6 +111,21 @@ const MULTIPLIER: u64 = 0x9e37_79b9_7f4a_7c15;
 pub const fn window_hash(window: u64) -> u64 {
     let mixed = (window | FOLD).wrapping_mul(MULTIPLIER);
     (mixed ^ (mixed >> 29)).wrapping_mul(MULTIPLIER)
+}
+
+/// The hash of the bytes of an anchor, at most [`ANCHOR_WINDOW`] of them.
+#[must_use]
+pub fn anchor_hash(bytes: &[u8]) -> u64 {
+    let window = bytes.iter().rev();
+    window_hash(window.fold(0, |window, byte| window << 8 | u64::from(*byte)))
+}
+
+/// Which bit of the filter of triples three bytes have, without regard to case, as the highest of 32
+/// bits: the bytes are the lower three of a little-endian integer.
+#[must_use]
+#[inline]
+pub const fn triple_hash(bytes: u32) -> u32 {
+    (bytes << 8 | TRIPLE_FOLD).wrapping_mul(TRIPLE_MULTIPLIER)
 }
 
 /// The window's two bits in its word of the filter.

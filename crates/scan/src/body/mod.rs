@@ -26,18 +26,19 @@ pub(crate) use state::State;
 
 use self::cursor::Cursor;
 use self::layout::{
-    ANCHOR_BYTES, BODY_VERSION, GUARD_BYTES, HEADER_BYTES, Lane, PAIR_WORDS, TARGET_BYTES, TARGETS,
+    ANCHOR_BYTES, BODY_VERSION, GUARD_BYTES, HEADER_BYTES, Lane, TARGET_BYTES, TARGETS,
     UNKNOWN_DISTANCE, window_hash,
 };
 use self::part::Part;
 use self::place::{Place, Range};
 use self::signature::{Signature, Subject};
+use self::state::Memory;
 use self::sweep::{BLOCK, Hits};
 use self::table::{Anchor, Guard, Row, Table};
 use crate::definitions::DefinitionsError;
 use crate::definitions::bytes::{u32_at, u64_at};
 use crate::definitions::pages::Section;
-use crate::facts::{Context, Facts};
+use crate::facts::{Context, Facts, Target};
 
 /// The rules whose patterns match a file: what fuzzing and measurements of the pattern sections
 /// alone need.
@@ -57,6 +58,7 @@ pub fn match_patterns(
         let mut budget = Budget::for_bytes(file.len());
         // What was found until the budget was used up counts.
         let _ = patterns.scan(
+            facts.target,
             file,
             &facts,
             context,
@@ -118,14 +120,16 @@ impl<'d> Patterns<'d> {
         count.and_then(|count| u32_at(count, 0)).unwrap_or(0).into()
     }
 
-    /// Adds the rules that match to `found`, and those with an expression that reached a limit to
-    /// the state's `limited`.
+    /// Adds the rules for a target and for any file that match to `found`, and those with an
+    /// expression that reached a limit to the state's `limited`.
     ///
     /// # Errors
     /// When the work that the file causes exceeds the budget; what was found until then is in
     /// `found`.
+    #[expect(clippy::too_many_arguments, reason = "one scan's surroundings")]
     pub(crate) fn scan(
         &self,
+        target: Target,
         file: &[u8],
         facts: &Facts,
         context: Context<'_>,
@@ -139,38 +143,40 @@ impl<'d> Patterns<'d> {
             context,
         };
         state.clear();
-        let at = HEADER_BYTES + TARGET_BYTES * usize::from(facts.target.number());
+        let at = HEADER_BYTES + TARGET_BYTES * usize::from(target.number());
         let Some(row) = Row::read(self.hot, at) else {
             return Ok(());
         };
         let armed = self.arm(row, subject, state, budget);
         let mut limited = std::mem::take(&mut state.limited);
-        let evaluated = self.evaluate(row, subject, state.armed(), found, &mut limited, budget);
+        let (signatures, memory) = state.armed();
+        let always = row.always().chunks_exact(4).filter_map(|at| u32_at(at, 0));
+        let tried = always.chain(signatures.iter().copied());
+        let evaluated = self.evaluate(tried, subject, memory, found, &mut limited, budget);
         state.limited = limited;
         evaluated.and(armed)
     }
 
-    /// Evaluates the signatures that are always tried, and those that are armed.
+    /// Evaluates the signatures at these places.
     fn evaluate(
         &self,
-        row: Row<'d>,
+        tried: impl Iterator<Item = u32>,
         subject: Subject<'_>,
-        armed: &[u32],
+        memory: &mut Memory,
         found: &mut Vec<u32>,
         limited: &mut Vec<u32>,
         budget: &mut Budget,
     ) -> Result<(), Exhausted> {
-        let always = row.always().chunks_exact(4).filter_map(|at| u32_at(at, 0));
-        for at in always.chain(armed.iter().copied()) {
+        for at in tried {
             let signature = usize::try_from(at)
                 .ok()
                 .and_then(|at| Signature::read(self.programs, at));
             if let Some(signature) = signature
                 && signature.applies(subject)
             {
-                let mut reached = false;
-                let matches = signature.matches(subject, budget, &mut reached);
-                if reached {
+                memory.limited = false;
+                let matches = signature.matches(subject, memory, budget);
+                if memory.limited {
                     limited.push(signature.rule);
                 }
                 if matches? {
@@ -194,6 +200,9 @@ impl<'d> Patterns<'d> {
         else {
             return Ok(());
         };
+        let Some(triples) = row.triples() else {
+            return Ok(());
+        };
         let file = subject.file;
         let (words, _) = file.as_chunks::<4>();
         let mut hits = std::mem::take(&mut state.hits);
@@ -202,47 +211,43 @@ impl<'d> Patterns<'d> {
             let block = words.get(start / 4..).unwrap_or_default();
             let with_next = block.get(..=BLOCK / 4).unwrap_or(block);
             let block = block.get(..BLOCK / 4).unwrap_or(block);
+            let mut swept = |table: &Table<'d>, hits: &Hits, state: &mut State| {
+                self.look_up(table, start, hits, subject, state, budget)
+            };
             if !long.filter().is_empty() {
                 sweep::long(long.filter(), with_next, &mut hits);
-                done =
-                    done.and(self.look_up(&long, Lane::Long, start, &hits, subject, state, budget));
+                done = done.and_then(|()| swept(&long, &hits, state));
             }
             if !middle.filter().is_empty() {
                 sweep::middle(middle.filter(), block, &mut hits);
-                done = done.and(self.look_up(
-                    &middle,
-                    Lane::Middle,
-                    start,
-                    &hits,
-                    subject,
-                    state,
-                    budget,
-                ));
+                done = done.and_then(|()| swept(&middle, &hits, state));
             }
-            if let Some(pairs) = short.filter().first_chunk::<PAIR_WORDS>() {
-                let bytes = file.get(start..).unwrap_or_default();
-                let bytes = bytes.get(..=BLOCK).unwrap_or(bytes);
-                sweep::pairs(pairs, bytes, &mut hits);
+            if !triples.is_empty() {
+                sweep::triples(triples, with_next, &mut hits);
                 done = done
-                    .and(self.look_up(&short, Lane::Short, start, &hits, subject, state, budget))
-                    .and_then(|()| {
-                        self.look_up(&tiny, Lane::Tiny, start, &hits, subject, state, budget)
-                    });
+                    .and_then(|()| swept(&short, &hits, state))
+                    .and_then(|()| swept(&tiny, &hits, state));
             }
             if done.is_err() {
                 break;
             }
         }
+        if !triples.is_empty() && done.is_ok() {
+            let start = words.len().saturating_sub(1) * 4;
+            let last = file.get(start..).unwrap_or_default();
+            sweep::last_triples(triples, last, &mut hits);
+            done = self
+                .look_up(&short, start, &hits, subject, state, budget)
+                .and_then(|()| self.look_up(&tiny, start, &hits, subject, state, budget));
+        }
         state.hits = hits;
         done.and_then(|()| self.arm_anchored(row, subject, state, budget))
     }
 
-    /// Tries the guards of the windows that passed a filter.
-    #[expect(clippy::too_many_arguments, reason = "one scan's surroundings")]
+    /// Tries the guards of the windows at the positions that passed a filter.
     fn look_up(
         &self,
         table: &Table<'d>,
-        lane: Lane,
         block: usize,
         hits: &Hits,
         subject: Subject<'_>,
@@ -254,23 +259,42 @@ impl<'d> Patterns<'d> {
         }
         for place in hits.places() {
             let position = block + place;
-            let Some(window) = subject.file.get(position..position + lane.width()) else {
-                continue;
+            self.try_window(table, position, subject, state, budget)?;
+            // A triple stands for the windows around it that no other one stands for.
+            let other = match table.lane {
+                Lane::Long | Lane::Middle => None,
+                Lane::Short => position.checked_sub(1),
+                Lane::Tiny => Some(position + 1),
             };
-            let window = window
-                .iter()
-                .rev()
-                .fold(0, |window, byte| window << 8 | u64::from(*byte));
-            let hash = window_hash(window);
-            if !table.may_hold(hash) {
-                continue;
+            if let Some(other) = other {
+                self.try_window(table, other, subject, state, budget)?;
             }
-            for entry in table.entries(hash) {
-                budget.spend(1)?;
-                let within = usize::try_from(entry.window).unwrap_or(0);
-                if let Some(literal) = position.checked_sub(within) {
-                    self.try_guard(entry.guard, literal, subject, state, budget)?;
-                }
+        }
+        Ok(())
+    }
+
+    /// Tries the guards of the window at a position.
+    #[inline]
+    fn try_window(
+        &self,
+        table: &Table<'d>,
+        position: usize,
+        subject: Subject<'_>,
+        state: &mut State,
+        budget: &mut Budget,
+    ) -> Result<(), Exhausted> {
+        let Some(window) = window_at(subject.file, position, table.lane.width()) else {
+            return Ok(());
+        };
+        let hash = window_hash(window);
+        if !table.may_hold(window, hash) {
+            return Ok(());
+        }
+        for entry in table.entries(hash) {
+            budget.spend(1)?;
+            let within = usize::try_from(entry.window).unwrap_or(0);
+            if let Some(literal) = position.checked_sub(within) {
+                self.try_guard(entry.guard, literal, subject, state, budget)?;
             }
         }
         Ok(())
@@ -295,8 +319,7 @@ impl<'d> Patterns<'d> {
             for start in first..=last {
                 budget.spend(1)?;
                 let at = start.saturating_add(anchor.distance);
-                let window = subject.file.get(at..).and_then(<[u8]>::first_chunk::<4>);
-                for guard in anchor.guards(window.copied()) {
+                for guard in anchor.guards(subject.file, at) {
                     self.try_guard(guard, at, subject, state, budget)?;
                 }
             }
@@ -316,19 +339,26 @@ impl<'d> Patterns<'d> {
         let Some(guard) = Guard::read(self.guards, guard) else {
             return Ok(());
         };
+        budget.spend(2)?;
         if state.is_armed(guard.signature) {
             return Ok(());
         }
-        budget.spend(2)?;
         if guard.distance != UNKNOWN_DISTANCE {
             let start = usize::try_from(guard.distance)
                 .ok()
                 .and_then(|distance| literal.checked_sub(distance));
-            let part = Part::read(&mut Cursor::new(self.programs, guard.part));
-            let (Some(start), Some(part)) = (start, part) else {
+            let Some(start) = start else {
+                return Ok(());
+            };
+            // Many signatures begin with the same part at the same place.
+            if state.failed == Some((guard.part, start)) {
+                return Ok(());
+            }
+            let Some(part) = Part::read(&mut Cursor::new(self.programs, guard.part)) else {
                 return Ok(());
             };
             if part.matches(subject.file, start, budget)?.is_none() {
+                state.failed = Some((guard.part, start));
                 return Ok(());
             }
             if guard.pattern != 0 {
@@ -342,4 +372,16 @@ impl<'d> Patterns<'d> {
         state.arm(guard.signature);
         Ok(())
     }
+}
+
+/// The bytes of a window as a little-endian integer.
+#[inline]
+fn window_at(file: &[u8], position: usize, width: usize) -> Option<u64> {
+    let rest = file.get(position..)?;
+    if let Some(eight) = rest.first_chunk::<8>() {
+        let beyond = 64_u32.saturating_sub(8 * u32::try_from(width).unwrap_or(8));
+        return Some(u64::from_le_bytes(*eight) & (u64::MAX >> (beyond & 63)));
+    }
+    let bytes = rest.get(..width)?.iter().rev();
+    Some(bytes.fold(0, |window, byte| window << 8 | u64::from(*byte)))
 }

@@ -7,6 +7,7 @@ use super::expression::Expression;
 use super::layout::{MAX_SUBSIGNATURES, condition, subsignature};
 use super::logic::{Counts, outcome};
 use super::pattern::{Found, Pattern};
+use super::state::Memory;
 use crate::definitions::pages::Section;
 use crate::facts::{Context, Facts};
 use crate::file_type::FileType;
@@ -137,12 +138,13 @@ impl<'d> Signature<'d> {
     }
 
     /// Whether the file satisfies the expression. Subsignatures are tried until that is certain.
-    /// `limited` becomes true when a regular expression reached a limit, which counts as no match.
+    /// The memory's `limited` becomes true when a regular expression reached a limit, which counts
+    /// as no match.
     pub(super) fn matches(
         &self,
         subject: Subject<'_>,
+        memory: &mut Memory,
         budget: &mut Budget,
-        limited: &mut bool,
     ) -> Result<bool, Exhausted> {
         let mut counts = Counts::new();
         let mut lasts = [0; MAX_SUBSIGNATURES];
@@ -153,7 +155,7 @@ impl<'d> Signature<'d> {
                 return Ok(now.must);
             }
             let known = (&counts, &lasts);
-            let found = self.count(*id, subject, known, budget, limited)?;
+            let found = self.count(*id, subject, known, memory, budget)?;
             counts.set(*id, found.count);
             if let Some(last) = lasts.get_mut(usize::from(*id)) {
                 *last = found.last;
@@ -167,8 +169,8 @@ impl<'d> Signature<'d> {
         id: u8,
         subject: Subject<'_>,
         (counts, lasts): (&Counts, &[usize; MAX_SUBSIGNATURES]),
+        memory: &mut Memory,
         budget: &mut Budget,
-        limited: &mut bool,
     ) -> Result<Found, Exhausted> {
         let none = Found::default();
         let at = Cursor::new(self.places, usize::from(id) * 4).place();
@@ -176,7 +178,7 @@ impl<'d> Signature<'d> {
             return Ok(none);
         };
         match cursor.u8() {
-            Some(subsignature::PATTERNS) => self.patterns(&mut cursor, subject, budget),
+            Some(subsignature::PATTERNS) => self.patterns(&mut cursor, subject, memory, budget),
             Some(subsignature::EXPRESSION) => {
                 let Some(expression) = Expression::read(&mut cursor) else {
                     return Ok(none);
@@ -184,7 +186,7 @@ impl<'d> Signature<'d> {
                 if !outcome(expression.trigger, counts).must {
                     return Ok(none);
                 }
-                expression.find(subject.file, subject.facts, budget, limited)
+                expression.find(subject.file, subject.facts, budget, &mut memory.limited)
             }
             Some(subsignature::COMPARISON) => {
                 let Some(comparison) = Comparison::read(&mut cursor) else {
@@ -207,18 +209,28 @@ impl<'d> Signature<'d> {
         &self,
         cursor: &mut Cursor<Section<'d>>,
         subject: Subject<'_>,
+        memory: &mut Memory,
         budget: &mut Budget,
     ) -> Result<Found, Exhausted> {
         let mut all = Found::default();
         let count = cursor.u8().unwrap_or(0).min(MAX_PATTERNS);
         for _ in 0..count {
-            let pattern = cursor
-                .place()
-                .and_then(|at| Pattern::read(self.programs, at));
-            let Some(pattern) = pattern else {
+            let Some(at) = cursor.u32() else {
                 break;
             };
-            let found = pattern.find(subject.file, subject.facts, self.most, budget)?;
+            let found = match memory.of(at, self.most) {
+                Some(found) => found,
+                None => {
+                    let program = usize::try_from(at).ok();
+                    let Some(pattern) = program.and_then(|at| Pattern::read(self.programs, at))
+                    else {
+                        break;
+                    };
+                    let found = pattern.find(subject.file, subject.facts, self.most, budget)?;
+                    memory.keep(at, self.most, found);
+                    found
+                }
+            };
             all.count = all.count.saturating_add(found.count);
             all.last = all.last.max(found.last);
         }

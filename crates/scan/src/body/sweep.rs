@@ -1,7 +1,7 @@
 //! The loops that read every byte of a file. They note positions and do nothing else, so that
 //! they stay tight; what stands at the positions is looked up afterwards.
 
-use super::layout::{filter_bits, window_hash};
+use super::layout::{filter_bits, triple_hash, window_hash};
 
 /// Bytes of a file that are read before what was noted is looked up.
 pub(super) const BLOCK: usize = 4096;
@@ -68,28 +68,58 @@ pub(super) fn middle(filter: &[[u8; 8]], words: &[[u8; 4]], hits: &mut Hits) {
     }
 }
 
-/// Pairs of bytes at each position that have their bit: `bytes` are those of a block and the next
-/// one.
+/// Three bytes at each second position that have their bit. What begins in the last word is left to
+/// [`last_triples`].
 #[inline(never)]
-pub(super) fn pairs(bits: &[[u8; 8]; 1024], bytes: &[u8], hits: &mut Hits) {
+pub(super) fn triples(bits: &[[u8; 8]], words: &[[u8; 4]], hits: &mut Hits) {
     hits.count = 0;
-    let mut rest = bytes.iter();
+    let shift = triple_shift(bits);
+    let mut rest = words.iter();
     let Some(first) = rest.next() else {
         return;
     };
-    let mut low = u16::from(*first);
-    for (index, byte) in rest.enumerate() {
-        let high = u16::from(*byte);
-        let pair = low | high << 8;
-        let word = bits
-            .get(usize::from(pair >> 6))
-            .copied()
-            .unwrap_or_default();
-        if u64::from_le_bytes(word) >> (pair & 63) & 1 != 0 {
-            hits.note(index);
+    let mut low = u64::from(u32::from_le_bytes(*first));
+    for (index, word) in rest.enumerate() {
+        let high = u64::from(u32::from_le_bytes(*word));
+        let both = low | high << 32;
+        if has_triple(bits, shift, both) {
+            hits.note(index * 4);
+        }
+        if has_triple(bits, shift, both >> 16) {
+            hits.note(index * 4 + 2);
         }
         low = high;
     }
+}
+
+/// The same at the end of a file, which counts as followed by zeros.
+pub(super) fn last_triples(bits: &[[u8; 8]], bytes: &[u8], hits: &mut Hits) {
+    hits.count = 0;
+    let shift = triple_shift(bits);
+    for place in (0..bytes.len().min(BLOCK)).step_by(2) {
+        let three = bytes.iter().skip(place).take(3).rev();
+        let three = three.fold(0, |three, byte| three << 8 | u64::from(*byte));
+        // With fewer than three the missing ones are the higher.
+        if has_triple(bits, shift, three) {
+            hits.note(place);
+        }
+    }
+}
+
+/// Places of a filter of triples are the upper bits of hashes; the filter has at least one word.
+const fn triple_shift(bits: &[[u8; 8]]) -> u32 {
+    (32 - 6_u32).saturating_sub(bits.len().trailing_zeros())
+}
+
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the lower bytes are what is looked at"
+)]
+fn has_triple(bits: &[[u8; 8]], shift: u32, bytes: u64) -> bool {
+    let place = triple_hash(bytes as u32) >> (shift & 31);
+    bits.get((place >> 6) as usize)
+        .is_some_and(|word| u64::from_le_bytes(*word) >> (place & 63) & 1 != 0)
 }
 
 /// Whether a hash passes a filter.

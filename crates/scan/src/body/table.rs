@@ -2,12 +2,12 @@
 //! of a file which guard may stand.
 
 use super::layout::{
-    ANCHOR_BYTES, ANCHORS_AT, ENTRY_BYTES, GUARD_BYTES, LANE_BYTES, Lane, NO_TAG, PAIR_WORDS,
-    TARGET_BYTES, filter_word, tag, window_hash,
+    ANCHOR_BYTES, ANCHOR_WINDOW, ANCHORS_AT, ENTRY_BYTES, GUARD_BYTES, LANE_BYTES, Lane, NO_TAG,
+    PAIR_WORDS, TARGET_BYTES, TRIPLE_LOG2, TRIPLES_AT, anchor_hash, filter_word, tag,
 };
 use super::place::Place;
 use super::sweep;
-use crate::definitions::bytes::{u16_at, u32_at, u64_at};
+use crate::definitions::bytes::{slice, u16_at, u32_at, u64_at};
 use crate::definitions::pages::Section;
 
 /// What stands at a position if the guard does.
@@ -60,19 +60,29 @@ impl<'d> Row<'d> {
         let buckets = self.area(at + 16, 4)?;
         let bounds = buckets.len() / 4;
         let entries = self.area(at + 32, ENTRY_BYTES)?;
-        let hashed = match lane {
-            Lane::Short => filter.get(PAIR_WORDS..).unwrap_or_default(),
-            Lane::Long | Lane::Middle | Lane::Tiny => filter,
+        let fits = match lane {
+            Lane::Long | Lane::Middle | Lane::Short => {
+                filter.len() >= 2 && filter.len().is_power_of_two()
+            }
+            Lane::Tiny => filter.len() == PAIR_WORDS,
         };
         let sound = rest.is_empty()
-            && (hashed.is_empty() || (hashed.len() >= 2 && hashed.len().is_power_of_two()))
+            && (filter.is_empty() || fits)
             && (bounds < 2 || (bounds - 1).is_power_of_two());
         sound.then_some(Table {
+            lane,
             filter,
-            hashed,
             buckets,
             entries,
         })
+    }
+
+    /// The filter of triples; empty when there is nothing to look for at each position.
+    pub(super) fn triples(&self) -> Option<&'d [[u8; 8]]> {
+        let (filter, rest) = self.area(TRIPLES_AT, 8)?.whole().ok()?.as_chunks::<8>();
+        let fits =
+            filter.len().is_power_of_two() && TRIPLE_LOG2.contains(&filter.len().trailing_zeros());
+        (rest.is_empty() && (filter.is_empty() || fits)).then_some(filter)
     }
 
     pub(super) fn anchors(&self) -> &'d [u8] {
@@ -93,9 +103,8 @@ impl<'d> Row<'d> {
 /// The filter and the table of one lane.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Table<'d> {
+    pub(super) lane: Lane,
     filter: &'d [[u8; 8]],
-    /// The part of the filter that is asked with the whole window's hash.
-    hashed: &'d [[u8; 8]],
     buckets: Section<'d>,
     entries: Section<'d>,
 }
@@ -107,8 +116,17 @@ impl<'d> Table<'d> {
 
     /// Whether a window may be in the table.
     #[inline]
-    pub(super) fn may_hold(&self, hash: u64) -> bool {
-        self.hashed.is_empty() || sweep::passes(self.hashed, hash)
+    pub(super) fn may_hold(&self, window: u64, hash: u64) -> bool {
+        match self.lane {
+            // These had to pass to be noted.
+            Lane::Long | Lane::Middle => true,
+            Lane::Short => sweep::passes(self.filter, hash),
+            Lane::Tiny => {
+                let word = usize::try_from(window >> 6).ok();
+                word.and_then(|word| self.filter.get(word))
+                    .is_some_and(|word| u64::from_le_bytes(*word) >> (window & 63) & 1 != 0)
+            }
+        }
     }
 
     /// The words of the filter.
@@ -117,6 +135,7 @@ impl<'d> Table<'d> {
     }
 
     /// The entries for a window.
+    #[inline]
     pub(super) fn entries(&self, hash: u64) -> impl Iterator<Item = Entry> + 'd {
         let wanted = tag(hash);
         self.bucket(hash)
@@ -153,6 +172,8 @@ fn entry(entry: &[u8]) -> Option<Entry> {
 pub(super) struct Anchor<'d> {
     pub(super) place: Place,
     pub(super) distance: usize,
+    /// How many bytes are compared there.
+    width: usize,
     entries: &'d [u8],
 }
 
@@ -168,6 +189,7 @@ impl<'d> Anchor<'d> {
                 shift: u32_at(anchor, 8)?,
             },
             distance: usize::try_from(u32_at(anchor, 12)?).ok()?,
+            width: usize::from(*anchor.get(1)?).min(ANCHOR_WINDOW),
             entries: entries
                 .get(
                     first.checked_mul(ENTRY_BYTES)?,
@@ -177,14 +199,18 @@ impl<'d> Anchor<'d> {
         })
     }
 
-    /// The guards for the four bytes at its distance; `None` where the file has fewer.
-    pub(super) fn guards(&self, window: Option<[u8; 4]>) -> impl Iterator<Item = u32> + 'd {
-        let wanted = window.map(|window| tag(window_hash(u32::from_le_bytes(window).into())));
+    /// The guards for the bytes at its distance.
+    pub(super) fn guards(&self, file: &[u8], at: usize) -> impl Iterator<Item = u32> + 'd {
+        let wanted = match slice(file, at, self.width) {
+            Some([]) => Some(NO_TAG),
+            Some(bytes) => Some(tag(anchor_hash(bytes))),
+            // The file ends before.
+            None => None,
+        };
         let entries = self.entries;
-        let with = wanted
+        wanted
             .into_iter()
-            .flat_map(move |wanted| tagged(entries, wanted));
-        with.chain(tagged(entries, NO_TAG))
+            .flat_map(move |wanted| tagged(entries, wanted))
     }
 }
 

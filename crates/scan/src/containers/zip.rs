@@ -226,6 +226,8 @@ impl<'a> Directory<'a> {
     fn find(bytes: &'a [u8]) -> Option<Self> {
         let window_at = bytes.len().saturating_sub(END_BYTES + COMMENT_BYTES);
         let mut window = bytes.get(window_at..)?;
+        // Looking forwards is much faster, and most files have none.
+        memmem::find(window, END)?;
         while let Some(found) = memmem::rfind(window, END) {
             if let Some(directory) = Self::at_end_record(bytes, window_at + found) {
                 return Some(directory);

@@ -57,8 +57,26 @@ impl Pages {
         self.bytes().get(range).ok_or_else(|| self.outside())
     }
 
+    #[inline]
     fn check_range(&self, range: &Range<usize>) -> Result<(), DefinitionsError> {
-        if range.start < range.end && self.checked.is_some() {
+        let Some(checked) = &self.checked else {
+            return Ok(());
+        };
+        // Most reads are of a few bytes of a page that was compared long ago.
+        let page = range.start / PAGE_BYTES;
+        let last = range.end.saturating_sub(1) / PAGE_BYTES;
+        let done = checked
+            .get(page / 64)
+            .is_some_and(|word| word.load(Ordering::Acquire) >> (page % 64) & 1 != 0);
+        if page == last && done {
+            return Ok(());
+        }
+        self.check_pages(range)
+    }
+
+    #[cold]
+    fn check_pages(&self, range: &Range<usize>) -> Result<(), DefinitionsError> {
+        if range.start < range.end {
             let first = (range.start / PAGE_BYTES) as u64;
             let last = ((range.end - 1) / PAGE_BYTES) as u64;
             (first..=last).try_for_each(|page| self.check_once(page))?;
@@ -156,6 +174,7 @@ impl<'d> Section<'d> {
 
     /// A piece of it that is compared when it is read; `None` when it lies outside.
     #[must_use]
+    #[inline]
     pub fn piece(&self, at: usize, length: usize) -> Option<Self> {
         Some(Self {
             bytes: slice(self.bytes, at, length)?,
@@ -170,22 +189,29 @@ impl<'d> Section<'d> {
     ///
     /// # Errors
     /// When a page under them was altered, or they lie outside of the section.
+    #[inline]
     pub fn get(&self, at: usize, length: usize) -> Result<&'d [u8], DefinitionsError> {
-        let piece = self
-            .piece(at, length)
-            .ok_or_else(|| DefinitionsError::Malformed {
-                what: format!(
-                    "{length} bytes at {at} are asked for in a section of {}",
-                    self.len()
-                ),
-            })?;
-        piece.whole()
+        match self.piece(at, length) {
+            Some(piece) => piece.whole(),
+            None => Err(self.outside(at, length)),
+        }
+    }
+
+    #[cold]
+    fn outside(&self, at: usize, length: usize) -> DefinitionsError {
+        DefinitionsError::Malformed {
+            what: format!(
+                "{length} bytes at {at} are asked for in a section of {}",
+                self.len()
+            ),
+        }
     }
 
     /// All of it.
     ///
     /// # Errors
     /// When a page of it was altered.
+    #[inline]
     pub fn whole(&self) -> Result<&'d [u8], DefinitionsError> {
         if let Some((pages, start)) = self.pages {
             pages.check_range(&(start..start.saturating_add(self.len())))?;

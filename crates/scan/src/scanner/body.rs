@@ -5,6 +5,7 @@ use model::Limit;
 use super::Run;
 use crate::body::Budget;
 use crate::facts::{Context, Facts, Target};
+use crate::file_type::FileType;
 use crate::normalise::text;
 
 impl Run<'_, '_> {
@@ -20,16 +21,23 @@ impl Run<'_, '_> {
             containers: &self.containers,
         };
         let mut budget = Budget::for_bytes(bytes.len());
-        let mut done = patterns.scan(bytes, facts, context, self.state, found, &mut budget);
-        if matches!(facts.target, Target::Text | Target::Html) {
-            // Signatures for text expect it in lower case with single spaces.
-            let mut text = std::mem::take(&mut self.state.text);
-            if text::normalise(bytes, &mut text) {
-                let again = patterns.scan(&text, facts, context, self.state, found, &mut budget);
-                done = done.and(again);
-            }
-            self.state.keep_text(text);
+        let mut text = std::mem::take(&mut self.state.text);
+        // Signatures for text expect it in lower case with single spaces.
+        let normalised = matches!(facts.target, Target::Text | Target::Html)
+            && text::normalise(bytes, &mut text);
+        let row = if normalised && facts.file_type == FileType::TextAscii {
+            // As it stands it is matched with what is for any file only, as ClamAV has it.
+            Target::Any
+        } else {
+            facts.target
+        };
+        let mut done = patterns.scan(row, bytes, facts, context, self.state, found, &mut budget);
+        if normalised {
+            let row = facts.target;
+            let again = patterns.scan(row, &text, facts, context, self.state, found, &mut budget);
+            done = done.and(again);
         }
+        self.state.keep_text(text);
         if done.is_err() {
             // Work stands for time, so that the same file always ends at the same place.
             self.hit(Limit::Time);
