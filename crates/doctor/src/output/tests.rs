@@ -9,6 +9,8 @@ use crate::way::PathKind;
 
 use super::{junit, prometheus, sarif, text};
 
+mod judges;
+
 fn check(flow: &str, host: &str, result: Outcome, what: Option<(Stage, Verdict)>) -> Check {
     Check {
         flow: flow.to_owned(),
