@@ -9,7 +9,7 @@ mod report;
 mod state;
 
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -23,6 +23,7 @@ use state::State;
 const SOAK: &str = "GARRISON_SOAK";
 const ROUND: &str = "GARRISON_SOAK_ROUND";
 const LOG: &str = "GARRISON_SOAK_LOG";
+const FOLDER: &str = "GARRISON_SOAK_FOLDER";
 
 pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> anyhow::Result<ExitCode> {
     let proofs = proof::choose(proof::all()?, names)?;
@@ -80,10 +81,14 @@ fn prove(workspace: &Workspace, proof: &Proof, folder: &Path, logs: &Path) -> an
                 labels.join(", ")
             )
         })?;
+    let prepared = folder.join("prepared").join(&proof.name);
+    if let Some(program) = &proof.prepare {
+        prepare(&workspace.root.join(program), &prepared)?;
+    }
     let environment = Environment::of(workspace, &built, &scratch, logs);
     while state.rounds < proof.rounds {
         let round = state.rounds + 1;
-        let (counts, took) = one_round(proof, executable, &environment, round)?;
+        let (counts, took) = one_round(proof, executable, &environment, &prepared, round)?;
         state.add(&counts, took);
         state.save(folder, &proof.name)?;
         println!(
@@ -96,10 +101,26 @@ fn prove(workspace: &Workspace, proof: &Proof, folder: &Path, logs: &Path) -> an
     report::write(&workspace.root.join("docs/soak.md"), &proof.name, &state)
 }
 
+/// Has a program of the tree fill a folder that the rounds are told of. It may reach the network,
+/// which tests never do.
+fn prepare(program: &Path, folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| folder.display().to_string())?;
+    let status = Command::new(program)
+        .arg(folder)
+        .stdin(Stdio::null())
+        .status()
+        .with_context(|| program.display().to_string())?;
+    if !status.success() {
+        bail!("{} ended with {status}", program.display());
+    }
+    Ok(())
+}
+
 fn one_round(
     proof: &Proof,
     executable: &Executable,
     environment: &Environment,
+    prepared: &Path,
     round: u64,
 ) -> anyhow::Result<(Vec<(String, u64)>, Duration)> {
     let mut command = Command::new(&executable.path);
@@ -119,6 +140,9 @@ fn one_round(
             .env(SOAK, "full")
             .env(ROUND, round.to_string())
             .env(LOG, &counts);
+        if proof.prepare.is_some() {
+            command.env(FOLDER, prepared);
+        }
     })?;
     let log = environment.logs.join(format!("{}.log", proof.name));
     let Some(status) = ended.status else {

@@ -12,6 +12,9 @@ pub(super) struct Proof {
     pub(super) test: String,
     pub(super) rounds: u64,
     pub(super) minutes: u64,
+    /// A program of the tree that is given a folder to fill before the first round.
+    #[serde(default)]
+    pub(super) prepare: Option<String>,
 }
 
 #[derive(Deserialize)]
