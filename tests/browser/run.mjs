@@ -280,6 +280,20 @@ async function main() {
     expect(file.suggestedFilename() === "garrison-agent-nftables.nft", file.suggestedFilename());
     expect(fs.readFileSync(await file.path(), "utf8") === await actor.locator("#rendered").evaluate((pre) => pre.textContent), "the file is another than the one shown");
   });
+  await check("connections are a tab away, and each number leads to its devices", async () => {
+    await actor.goto(`${base}/network`);
+    await actor.click(".tabs a[href='/network/connections']");
+    await actor.waitForSelector("#feature-list tbody tr");
+    expect((await actor.innerText("#sentence")).length > 10, "the page does not say how the connections are");
+    expect(await actor.locator("#feature-list tr:has-text('central management')").count() === 1, "a feature of the catalogue is missing");
+    const part = actor.locator("#standing .legend a").first();
+    const wanted = Number(await part.locator("b").innerText());
+    await part.click();
+    await actor.waitForURL(/\/network\/connections\/devices\?state=/);
+    expect(await actor.locator("#rows tr").count() === wanted, `not ${wanted} devices`);
+    await actor.goto(`${base}${device}`);
+    await actor.waitForSelector("#connections-state .badge");
+  });
   await check("hosts that are none are told, and the flows stay", async () => {
     await actor.goto(`${base}/network?agents=not%20a%20host`);
     await actor.waitForSelector("[role=alert]");
@@ -297,7 +311,7 @@ async function main() {
 
   // ── every page, at two widths, in both themes ─────────────────────────────
   const policy = await (async () => { await actor.goto(`${base}/policies`); return actor.locator("#rows .first a").first().getAttribute("href"); })();
-  const pages = { overview: "/", detections: "/detections", quarantine: "/quarantine", devices: "/devices", device, groups: "/groups", enrolment: "/enrolment", policies: "/policies", policy, definitions: "/definitions", network: "/network", "network-none": "/network?role=resolver&perimeter=true", flow: "/network/flows/agent-channel?agents=198.51.100.0%2F24", rendering: "/network/renderings/nftables?agents=198.51.100.0%2F24", audit: "/audit", users: "/users", "api-tokens": "/api-tokens", search: "/search?q=garrison", revoke: `${device}/revoke`, "not-found": "/nowhere" };
+  const pages = { overview: "/", detections: "/detections", quarantine: "/quarantine", devices: "/devices", device, groups: "/groups", enrolment: "/enrolment", policies: "/policies", policy, definitions: "/definitions", network: "/network", connections: "/network/connections", "connections-none": "/network/connections?who=dns", "connection-devices": "/network/connections/devices?state=unknown", "network-none": "/network?role=resolver&perimeter=true", flow: "/network/flows/agent-channel?agents=198.51.100.0%2F24", rendering: "/network/renderings/nftables?agents=198.51.100.0%2F24", audit: "/audit", users: "/users", "api-tokens": "/api-tokens", search: "/search?q=garrison", revoke: `${device}/revoke`, "not-found": "/nowhere" };
   if (detection) pages.detection = detection;
   fs.mkdirSync(shots, { recursive: true });
   const state = await desk.storageState();

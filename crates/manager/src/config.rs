@@ -21,6 +21,10 @@ pub struct Config {
     /// file lies.
     #[serde(skip)]
     pub folder: PathBuf,
+    /// The program whose subcommand `doctor` checks the manager's own connections. Not a key of
+    /// the file: whoever starts the manager knows it. Absent: they are not checked.
+    #[serde(skip)]
+    pub doctor: Option<PathBuf>,
     /// What people call the site. Default: `Garrison`.
     pub name: String,
     /// The address that all three listeners bind. Default: 127.0.0.1.
@@ -46,6 +50,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             folder: PathBuf::from("manager"),
+            doctor: None,
             name: "Garrison".to_owned(),
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             ports: PortProfile::Auto,

@@ -13,6 +13,8 @@ pub(crate) async fn run(arguments: ServiceArguments) -> anyhow::Result<ExitCode>
     let mut config = Config::load(&arguments.data).map_err(Failure::usage)?;
     config.bind = arguments.bind.unwrap_or(config.bind);
     config.ports = arguments.ports.unwrap_or(config.ports);
+    // This very program, whatever becomes of its file meanwhile.
+    config.doctor = Some("/proc/self/exe".into());
     raise_file_limit();
     let started = async {
         let lock = take_folder(&arguments.data).await?;

@@ -21,6 +21,7 @@ pub(crate) use store::TABLES;
 
 use crate::access::{Administrator, Operator, Permit, Viewer, rules::label};
 use crate::audit;
+use crate::connections::Destination;
 use crate::refusal::Refusal;
 use crate::site::Site;
 
@@ -54,6 +55,24 @@ pub(crate) async fn read(site: &Site) -> Result<LinkState, Refusal> {
         waiting,
         failure,
     })
+}
+
+/// Where the cloud is, and whose key its certificate must come from; `None` when not enrolled.
+///
+/// # Errors
+/// When the database fails.
+pub(crate) async fn destination(site: &Site) -> Result<Option<Destination>, Refusal> {
+    let Some(enrolled) = store::enrolled(&site.database).await? else {
+        return Ok(None);
+    };
+    let ca = trust::certificate::der_from_pem(&enrolled.ca_certificate)
+        .map_err(Refusal::internal("reading the cloud's authority"))?;
+    let pin = trust::certificate::spki_sha256(&ca)
+        .map_err(Refusal::internal("reading the cloud's authority"))?;
+    Ok(Some(Destination {
+        cloud: enrolled.address,
+        ca_pin: hex::encode(pin),
+    }))
 }
 
 /// Enrols this site in a cloud. Again with another token it enrols anew.

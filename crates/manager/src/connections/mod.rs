@@ -32,10 +32,12 @@ use serde::Deserialize;
 
 pub use book::Book;
 pub(crate) use book::Reporter;
+pub use own::{Destination, check_own};
+pub(crate) use own::{EVERY, forget_own};
 pub(crate) use reported::{Taken, reported, tell};
 pub(crate) use store::TABLES;
 
-use self::sums::{Order, order};
+use self::sums::{Order, Sums, order};
 use crate::access::{Permit, Viewer};
 use crate::devices::{Entry, entry};
 use crate::refusal::Refusal;
@@ -104,7 +106,10 @@ pub struct MendedFilter {
 /// How the site's connections are, in numbers.
 #[must_use]
 pub fn summary(site: &Site, _by: &Permit<Viewer>, group: Option<GroupId>) -> Connections {
-    let sums = sums::sum(site, group);
+    said(site, &sums::sum(site, group))
+}
+
+fn said(site: &Site, sums: &Sums) -> Connections {
     let own = site.connections.find(Reporter::Manager);
     Connections {
         site: site.config.name.clone(),
@@ -134,9 +139,13 @@ pub fn causes(
     _by: &Permit<Viewer>,
     filter: &CauseFilter,
 ) -> Result<Page<ConnectionCause>, Refusal> {
+    listed(&sums::sum(site, filter.group), filter)
+}
+
+fn listed(sums: &Sums, filter: &CauseFilter) -> Result<Page<ConnectionCause>, Refusal> {
     let limit = cursor::page_limit(filter.limit)?;
     let after = Cursor::<Order>::parse_optional(filter.cursor.as_deref())?;
-    let mut causes = sums::sum(site, filter.group).causes();
+    let mut causes = sums.causes();
     causes.retain(|cause| passes(filter, cause));
     let total = u64::try_from(causes.len()).unwrap_or(u64::MAX);
     if let Some(Cursor(key, id)) = after {
@@ -145,6 +154,27 @@ pub fn causes(
     Ok(cursor::page(causes, limit, total, |last| {
         Cursor(order(last), last.id.clone())
     }))
+}
+
+/// Everything that a page of connections shows, of one moment.
+#[derive(Debug)]
+pub struct Shown {
+    pub summary: Connections,
+    pub causes: Page<ConnectionCause>,
+    pub features: Vec<ConnectionFeature>,
+}
+
+/// Numbers, causes and features at once; the filter's group is that of all of them.
+///
+/// # Errors
+/// When the limit or the cursor is none.
+pub fn shown(site: &Site, _by: &Permit<Viewer>, filter: &CauseFilter) -> Result<Shown, Refusal> {
+    let sums = sums::sum(site, filter.group);
+    Ok(Shown {
+        summary: said(site, &sums),
+        causes: listed(&sums, filter)?,
+        features: sums.features(),
+    })
 }
 
 fn passes(filter: &CauseFilter, cause: &ConnectionCause) -> bool {

@@ -16,6 +16,8 @@ use crate::{commands, detections, scans};
 const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// Events removed in one transaction.
 const PRUNED_AT_ONCE: i64 = 5000;
+/// How often it is looked whether the manager's own connections are to be checked.
+const CHECK_LOOK: Duration = Duration::from_secs(15);
 /// How long after the start the cloud is first spoken to.
 const DELIVER_FIRST: Duration = Duration::from_secs(5);
 
@@ -39,6 +41,23 @@ pub(super) fn start(site: &Arc<Site>, tasks: &TaskTracker, identity: ServerIdent
             pause = delivering.cloud.pause();
         }
     });
+    let checking = Arc::clone(site);
+    tasks.spawn(async move {
+        let mut last = None;
+        let mut age = Duration::ZERO;
+        while wait(&checking, CHECK_LOOK).await {
+            age = age.saturating_add(CHECK_LOOK);
+            match crate::cloud::destination(&checking).await {
+                Ok(wanted) if wanted != last || age >= crate::connections::EVERY => {
+                    age = Duration::ZERO;
+                    check_own(&checking, wanted.as_ref()).await;
+                    last = wanted;
+                }
+                Ok(_) => {}
+                Err(error) => tracing::warn!(%error, "the cloud's address could not be read"),
+            }
+        }
+    });
     let renewing = Arc::clone(site);
     tasks.spawn(async move {
         while wait(&renewing, identity::RENEW_EVERY).await {
@@ -47,6 +66,21 @@ pub(super) fn start(site: &Arc<Site>, tasks: &TaskTracker, identity: ServerIdent
             }
         }
     });
+}
+
+/// Checks the manager's own connections, where it has any.
+async fn check_own(site: &Arc<Site>, wanted: Option<&crate::connections::Destination>) {
+    let outcome = match (wanted, &site.config.doctor) {
+        (Some(wanted), Some(doctor)) => tokio::select! {
+            () = site.shutdown.cancelled() => return,
+            outcome = crate::connections::check_own(site, doctor, wanted) => outcome,
+        },
+        (Some(_), None) => return,
+        (None, _) => crate::connections::forget_own(site).await,
+    };
+    if let Err(error) = outcome {
+        tracing::warn!(%error, "the manager's own connections could not be checked");
+    }
 }
 
 /// Waits; false when the site ends.

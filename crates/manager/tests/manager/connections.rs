@@ -1,9 +1,11 @@
 //! What devices report of their connections, and what the manager makes of it.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use manager::Manager;
+use manager::connections::{Destination, check_own};
 use model::event::EventBody;
 use model::network::{
     Counts, Evidence, FindingKey, LostFeature, Mend, NetworkFinding, NetworkReport, NetworkState,
@@ -561,4 +563,70 @@ async fn causes_and_devices_are_filtered_by_group_and_paged() {
         .get("/api/v1/connections/causes/0000000000000000")
         .await;
     assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
+}
+
+/// A doctor that says what it is told to.
+fn doctor(stand: &Stand, says: &Value) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = stand.folder.path();
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = folder.join(format!("doctor-{}", uuid::Uuid::new_v4()));
+    let script = format!("#!/bin/sh\ncat <<'END'\n{says}\nEND\nexit 2\n");
+    std::fs::write(&path, script).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn the_managers_own_connections_are_one_reporter_more() {
+    let stand = Stand::new().await;
+    let destination = Destination {
+        cloud: "cloud.example:443".to_owned(),
+        ca_pin: "00".repeat(32),
+    };
+    let key = FindingKey::of(Stage::Dns, Verdict::NoSuchName, "cloud.example");
+    let broken = json!({
+        "version": 1, "result": "broken", "checked": 1, "took_ms": 3,
+        "checks": [{"flow": "manager-cloud", "result": "broken"}],
+        "findings": [{
+            "key": key, "verdict": "no_such_name", "stage": "dns", "cause": "no such name",
+            "result": "broken", "flows": ["manager-cloud"], "endpoints": ["cloud.example:443"],
+            "features": ["pings"], "evidence": [], "who": "dns",
+            "mend": {"product": "unbound", "lines": []},
+        }],
+    });
+    let path = doctor(&stand, &broken);
+    check_own(&stand.site, &path, &destination).await.unwrap();
+    stand.clock.advance(HOUR);
+    check_own(&stand.site, &path, &destination).await.unwrap();
+    let sums = counts(&stand).await;
+    assert_eq!(sums["manager"]["state"], "broken", "{sums}");
+    assert_eq!(sums["devices"]["total"], 0);
+    let cause = &causes(&stand).await[0];
+    assert_eq!(
+        (&cause["devices"], &cause["manager"]),
+        (&json!(0), &json!(true))
+    );
+    assert_eq!(cause["since"], json!(START), "it did not begin anew");
+    let pings = feature(&stand, "pings").await;
+    assert_eq!(
+        (&pings["state"], &pings["manager"]),
+        (&json!("broken"), &json!("broken"))
+    );
+    assert_eq!(pings["since"], json!(START));
+
+    let fine = json!({
+        "result": "ok", "checks": [{"flow": "manager-cloud", "result": "ok"}], "findings": [],
+    });
+    check_own(&stand.site, &doctor(&stand, &fine), &destination)
+        .await
+        .unwrap();
+    assert_eq!(counts(&stand).await["manager"]["state"], "ok");
+    assert_eq!(feature(&stand, "pings").await["state"], "ok");
+
+    // One that says nothing of use leaves the last report, which grows old.
+    let odd = doctor(&stand, &json!("odd"));
+    assert!(check_own(&stand.site, &odd, &destination).await.is_err());
+    stand.clock.advance(HOUR * 4);
+    assert_eq!(counts(&stand).await["manager"]["state"], "unknown");
 }

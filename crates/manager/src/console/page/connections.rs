@@ -8,7 +8,7 @@ use proto::Page;
 use proto::api::connection::{ConnectionCause, DeviceConnections};
 
 use crate::access::{Permit, Viewer};
-use crate::connections::{self, CauseFilter, ConnectionDeviceFilter, FeatureFilter, MendedFilter};
+use crate::connections::{self, CauseFilter, ConnectionDeviceFilter, MendedFilter};
 use crate::console::address::Address;
 use crate::console::answer::{Answer, page};
 use crate::console::export::{Format, file, gather};
@@ -42,18 +42,13 @@ pub(in crate::console) async fn show(State(site): State<Arc<Site>>, visit: Visit
     let by = visit.permit()?;
     let mut filter = filter(visit.address())?;
     filter.cursor = super::text(visit.address(), "cursor");
-    let causes = connections::causes(&site, &by, &filter)?;
-    let group = filter.group;
-    let features = connections::features(&site, &by, &FeatureFilter { group });
-    let summary = connections::summary(&site, &by, group);
+    let shown = connections::shown(&site, &by, &filter)?;
     let groups = groups::list(&site, &by, Some(MAX_GROUPS), None)
         .await?
         .items;
     let frame = visit.frame(&site, Room::Network).await?;
     let address = visit.address().clone();
-    page(&ConnectionsPage::new(
-        frame, address, summary, causes, features, groups,
-    ))
+    page(&ConnectionsPage::new(frame, address, shown, groups))
 }
 
 /// `/network/connections/causes/{cause}`.

@@ -12,6 +12,7 @@ use proto::api::connection::{
 use proto::api::group::Group;
 
 use super::overview::{Share, laid_out};
+use crate::connections::Shown;
 use crate::console::address::Address;
 use crate::console::frame::Frame;
 use crate::console::meaning::{Badge, Meaning};
@@ -36,14 +37,12 @@ pub struct ConnectionsPage {
 impl ConnectionsPage {
     /// Puts the sums into words.
     #[must_use]
-    pub fn new(
-        frame: Frame,
-        address: Address,
-        summary: Connections,
-        page: Page<ConnectionCause>,
-        features: Vec<ConnectionFeature>,
-        groups: Vec<Group>,
-    ) -> Self {
+    pub fn new(frame: Frame, address: Address, shown: Shown, groups: Vec<Group>) -> Self {
+        let Shown {
+            summary,
+            causes,
+            features,
+        } = shown;
         Self {
             tab: "connections",
             sentence: sentence(&frame, &summary, &features),
@@ -51,7 +50,7 @@ impl ConnectionsPage {
             frame,
             address,
             summary,
-            page,
+            page: causes,
             features,
             groups,
         }
@@ -361,7 +360,9 @@ fn cause_sentence(frame: &Frame, cause: &ConnectionCause) -> String {
     format!("{} {mend}", capitalised(&first))
 }
 
-fn capitalised(text: &str) -> String {
+/// With a capital at its beginning.
+#[must_use]
+pub fn capitalised(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map_or_else(String::new, |first| {
         first.to_uppercase().collect::<String>() + letters.as_str()
