@@ -164,8 +164,9 @@ impl Domain {
     fn tool(&self, host: &Host, words: &[&str]) -> anyhow::Result<()> {
         let output = host
             .namespace()
-            .command("timeout")
-            .args(["--signal=KILL", STEP_SECONDS, "samba-tool"])
+            .command("setpriv")
+            .args(["--pdeathsig", "KILL", "timeout", "--signal=KILL"])
+            .args([STEP_SECONDS, "setpriv", "--pdeathsig", "KILL", "samba-tool"])
             .args(words)
             .output()
             .context("samba-tool")?;

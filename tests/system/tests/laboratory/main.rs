@@ -15,6 +15,7 @@ mod domain;
 mod paper;
 
 use std::sync::Mutex;
+use std::time::Instant;
 
 use serde_json::Value;
 use system_tests::lab::can_make;
@@ -46,20 +47,25 @@ fn each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said() {
         .filter(|(at, case)| soak || at % SHORT == 0 || case.expected == Expected::Healthy)
         .map(|(_, case)| case)
         .collect();
-    let (mut seen, laid) = std::thread::scope(|scope| {
+    let (mut seen, laid, waited) = std::thread::scope(|scope| {
         // Takes as long as the rest.
         let laying = scope.spawn(|| domain::lay_out(&bench));
         let seen = examine(&bench, &chosen);
         one_cause_is_one_finding(&bench);
         the_own_filter_is_named_with_its_rules(&bench);
-        (seen, laying.join().unwrap())
+        let begun = Instant::now();
+        let laid = laying.join().unwrap();
+        (seen, laid, begun.elapsed().as_secs_f32())
     });
+    let begun = Instant::now();
     let domain = laid.map(|laid| laid.open(&bench));
     if let Some(domain) = &domain {
         let cases: Vec<&Case> = domain.cases.iter().collect();
         seen.extend(examine(&bench, &cases));
         domain.reputation_is_lost_behind_the_proxy(&bench);
         domain.curl_agrees(&bench);
+        let took = begun.elapsed().as_secs_f32();
+        println!("the domain's cases took {took:.1} s after {waited:.1} s for the domain");
     }
     let wrong: Vec<String> = seen
         .iter()

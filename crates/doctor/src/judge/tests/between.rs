@@ -1,6 +1,9 @@
 //! Proxies, portals and pages between a host and its destination.
 
+use net::kerberos::{KerberosError, Refusal};
+
 use super::*;
+use crate::report::Who;
 
 fn at_proxy(error: ProxyError) -> ProbeReport {
     failed(error)
@@ -42,6 +45,47 @@ fn proxies_tell_their_faults_apart() {
         let report = of_targets(&["https://a.test"], &proxied(), |_, _| seen());
         let finding = only(&report);
         assert_eq!((finding.stage, finding.verdict), (Stage::Proxy, verdict));
+    }
+}
+
+#[test]
+fn what_stands_before_a_ticket_is_told_with_who_can_mend_it() {
+    let kdc = || Endpoint::parse("192.0.2.88:88").unwrap();
+    let refused = |code| KerberosError::Refused {
+        kdc: kdc(),
+        refusal: Refusal {
+            code,
+            about: "eve@CORP.TEST".to_owned(),
+        },
+    };
+    let unreachable = KerberosError::KdcUnreachable {
+        realm: "CORP.TEST".to_owned(),
+        kdc: kdc(),
+        reason: "no answer".to_owned(),
+    };
+    let skewed = KerberosError::ClockSkew {
+        kdc: kdc(),
+        ahead: 1_200,
+    };
+    let failed = Verdict::SignInFailed;
+    let rule = "ip daddr 192.0.2.88 tcp dport 88 accept";
+    for (source, verdict, who, line) in [
+        (refused(24), failed, Who::Host, "the account"),
+        (refused(7), failed, Who::Host, "the account"),
+        (unreachable, failed, Who::Firewall, rule),
+        (skewed, Verdict::ClockSkew, Who::Host, "timedatectl"),
+    ] {
+        let report = of_targets(&["https://a.test"], &proxied(), |_, _| {
+            at_proxy(ProxyError::NoTicket {
+                proxy: Endpoint::parse("proxy.test:3128").unwrap(),
+                source: source.clone(),
+            })
+        });
+        let finding = only(&report);
+        assert_eq!((finding.stage, finding.verdict), (Stage::Proxy, verdict));
+        assert_eq!(finding.who, who, "{source}");
+        let lines = finding.mend.lines.join("\n");
+        assert!(lines.contains(line), "{lines}");
     }
 }
 
