@@ -62,10 +62,14 @@ impl Executable {
         }
     }
 
-    /// Whether a PE file begins here whose headers make sense and stand at `header_at`.
-    pub(crate) fn is_at(bytes: &[u8], header_at: usize) -> bool {
+    /// Whether a PE file that begins here says that its headers stand at `header_at`.
+    pub(crate) fn may_be_at(bytes: &[u8], header_at: usize) -> bool {
         u32_at(bytes, 60).is_some_and(|at| usize::try_from(at) == Ok(header_at))
-            && pe::read(bytes).is_some()
+    }
+
+    /// Whether a PE file begins here whose headers make sense.
+    pub(crate) fn is_there(bytes: &[u8]) -> bool {
+        pe::makes_sense(bytes)
     }
 
     /// What the hash of imports is a hash of: `library.function` in lower case, with commas

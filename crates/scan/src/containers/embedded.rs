@@ -9,6 +9,9 @@ use crate::kind::Kind;
 
 /// Embedded files of one format that are opened.
 const MAX_EMBEDDED: usize = 10;
+/// Places whose headers are read, to see whether they make sense: a hostile file has very many, and
+/// headers that take long.
+const MAX_CANDIDATES: usize = 4096;
 /// Programs begin with `MZ`, and `PE` follows within this distance.
 const PE_DISTANCE: std::ops::RangeInclusive<usize> = 62..=302;
 
@@ -53,7 +56,8 @@ fn seven_zips(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
 
 /// Where programs begin whose headers make sense.
 fn programs(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
-    memmem::find_iter(bytes, b"PE\0\0").filter_map(|header_at| {
+    let mut left = MAX_CANDIDATES;
+    memmem::find_iter(bytes, b"PE\0\0").filter_map(move |header_at| {
         let earliest = header_at.saturating_sub(*PE_DISTANCE.end()).max(1);
         let latest = header_at.checked_sub(*PE_DISTANCE.start())?;
         let window = bytes.get(earliest..latest.checked_add(2)?)?;
@@ -61,7 +65,11 @@ fn programs(bytes: &[u8]) -> impl Iterator<Item = usize> + '_ {
             .map(|found| earliest + found)
             .find(|at| {
                 let program = bytes.get(*at..).unwrap_or_default();
-                Executable::is_at(program, header_at - at)
+                if left == 0 || !Executable::may_be_at(program, header_at - at) {
+                    return false;
+                }
+                left -= 1;
+                Executable::is_there(program)
             })
     })
 }

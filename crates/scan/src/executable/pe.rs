@@ -23,6 +23,10 @@ const RESOURCES: usize = 2;
 /// alignment is.
 const SECTOR_BYTES: u32 = 0x200;
 
+/// Sections that are looked through in all, when the addresses of one table are looked up: a
+/// hostile file has 65,535 of them, and tables of millions of addresses.
+const MAX_STEPS: usize = 1 << 24;
+
 /// A data directory: where in memory, how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 struct Directory {
@@ -51,66 +55,101 @@ impl Addresses<'_> {
         })
     }
 
+    /// How many addresses of one table may be looked up.
+    fn most(self, most: usize) -> usize {
+        most.min(MAX_STEPS / self.sections.len().max(1))
+    }
+
     fn index(self, address: u32) -> Option<usize> {
         usize::try_from(self.offset(address)?).ok()
     }
 }
 
 pub(super) fn read(bytes: &[u8]) -> Option<Executable> {
-    let header_at = usize::try_from(u32_at(bytes, 60)?).ok()?;
-    let header = slice(bytes, header_at, FILE_HEADER_BYTES)?;
-    if header_at == 0 || !header.starts_with(b"PE\0\0") {
-        return None;
-    }
-    let section_count = usize::from(u16_at(header, 6)?);
-    let optional_bytes = usize::from(u16_at(header, 20)?);
-    if section_count == 0 || optional_bytes < OPTIONAL_32_BYTES {
-        return None;
-    }
-    let optional_at = header_at.checked_add(FILE_HEADER_BYTES)?;
-    let is_64 = u16_at(bytes, optional_at)? == OPTIONAL_64_MAGIC;
-    let fixed_bytes = if is_64 {
-        OPTIONAL_64_BYTES
-    } else {
-        OPTIONAL_32_BYTES
-    };
-    let optional = slice(bytes, optional_at, fixed_bytes)?;
-    let section_alignment = u32_at(optional, 32)?;
-    let header_bytes = round_up(u32_at(optional, 60)?, section_alignment);
-    let directory_count = u32_at(optional, fixed_bytes - 4)?.min(MAX_DIRECTORIES);
-    let directory_bytes = usize::try_from(directory_count).ok()? * 8;
-    if optional_bytes < fixed_bytes + directory_bytes {
-        return None;
-    }
-    let directories = slice(bytes, optional_at + fixed_bytes, directory_bytes)?;
-    let directory = |index: usize| Directory {
-        address: u32_at(directories, index * 8).unwrap_or_default(),
-        size: u32_at(directories, index * 8 + 4).unwrap_or_default(),
-    };
-    let sections_at = optional_at + optional_bytes;
-    let headers = slice(bytes, sections_at, section_count * SECTION_BYTES)?;
-    let sections = read_sections(
-        headers,
-        section_alignment,
-        u32_at(optional, 36)?,
-        bytes.len() as u64,
-    )?;
-    let addresses = Addresses {
-        sections: &sections,
-        header_bytes,
-        file_bytes: bytes.len() as u64,
-    };
-    let entry_point = addresses.offset(u32_at(optional, 16)?)?;
-    let version_info = version_info::offsets(bytes, addresses, directory(RESOURCES));
-    let imports = (!is_64).then(|| Imports::new(directory(IMPORTS), header_bytes));
+    let layout = Layout::read(bytes)?;
+    let version_info = version_info::offsets(bytes, layout.addresses(bytes), layout.resources);
     Some(Executable {
         format: ExecutableFormat::Pe,
-        entry_point: Some(entry_point),
-        overlay: overlay(&sections, bytes),
+        entry_point: Some(layout.entry_point),
+        overlay: overlay(&layout.sections, bytes),
         version_info,
-        imports,
-        sections,
+        imports: layout.imports,
+        sections: layout.sections,
     })
+}
+
+/// Whether the headers make sense: [`read`] reads the same bytes.
+pub(super) fn makes_sense(bytes: &[u8]) -> bool {
+    Layout::read(bytes).is_some()
+}
+
+/// What the headers say.
+struct Layout {
+    sections: Vec<Section>,
+    header_bytes: u32,
+    entry_point: u64,
+    resources: Directory,
+    imports: Option<Imports>,
+}
+
+impl Layout {
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let header_at = usize::try_from(u32_at(bytes, 60)?).ok()?;
+        let header = slice(bytes, header_at, FILE_HEADER_BYTES)?;
+        if header_at == 0 || !header.starts_with(b"PE\0\0") {
+            return None;
+        }
+        let section_count = usize::from(u16_at(header, 6)?);
+        let optional_bytes = usize::from(u16_at(header, 20)?);
+        if section_count == 0 || optional_bytes < OPTIONAL_32_BYTES {
+            return None;
+        }
+        let optional_at = header_at.checked_add(FILE_HEADER_BYTES)?;
+        let is_64 = u16_at(bytes, optional_at)? == OPTIONAL_64_MAGIC;
+        let fixed_bytes = if is_64 {
+            OPTIONAL_64_BYTES
+        } else {
+            OPTIONAL_32_BYTES
+        };
+        let optional = slice(bytes, optional_at, fixed_bytes)?;
+        let section_alignment = u32_at(optional, 32)?;
+        let header_bytes = round_up(u32_at(optional, 60)?, section_alignment);
+        let directory_count = u32_at(optional, fixed_bytes - 4)?.min(MAX_DIRECTORIES);
+        let directory_bytes = usize::try_from(directory_count).ok()? * 8;
+        if optional_bytes < fixed_bytes + directory_bytes {
+            return None;
+        }
+        let directories = slice(bytes, optional_at + fixed_bytes, directory_bytes)?;
+        let directory = |index: usize| Directory {
+            address: u32_at(directories, index * 8).unwrap_or_default(),
+            size: u32_at(directories, index * 8 + 4).unwrap_or_default(),
+        };
+        let sections_at = optional_at + optional_bytes;
+        let headers = slice(bytes, sections_at, section_count * SECTION_BYTES)?;
+        let sections = read_sections(
+            headers,
+            section_alignment,
+            u32_at(optional, 36)?,
+            bytes.len() as u64,
+        )?;
+        let mut layout = Self {
+            sections,
+            header_bytes,
+            entry_point: 0,
+            resources: directory(RESOURCES),
+            imports: (!is_64).then(|| Imports::new(directory(IMPORTS), header_bytes)),
+        };
+        layout.entry_point = layout.addresses(bytes).offset(u32_at(optional, 16)?)?;
+        Some(layout)
+    }
+
+    const fn addresses(&self, bytes: &[u8]) -> Addresses<'_> {
+        Addresses {
+            sections: self.sections.as_slice(),
+            header_bytes: self.header_bytes,
+            file_bytes: bytes.len() as u64,
+        }
+    }
 }
 
 /// `None` when a size or address has its sign bit set.

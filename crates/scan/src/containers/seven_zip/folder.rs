@@ -49,6 +49,17 @@ pub(super) struct Folder {
     pub(super) files: Vec<u64>,
 }
 
+/// The first of so many that is not among the bound ones.
+pub(super) fn first_free(count: usize, bound: impl Iterator<Item = usize>) -> Option<usize> {
+    let mut free = vec![true; count];
+    for bound in bound {
+        if let Some(free) = free.get_mut(bound) {
+            *free = false;
+        }
+    }
+    free.iter().position(|free| *free)
+}
+
 impl Folder {
     pub(super) fn input_count(&self) -> usize {
         self.coders.iter().map(|coder| coder.inputs).sum()
@@ -60,8 +71,10 @@ impl Folder {
 
     /// The output that feeds no input: what comes out of the folder.
     fn last_output(&self) -> Option<usize> {
-        let bound = |output: &usize| self.bonds.iter().any(|(_, bound)| bound == output);
-        (0..self.output_count()).find(|output| !bound(output))
+        first_free(
+            self.output_count(),
+            self.bonds.iter().map(|(_, bound)| *bound),
+        )
     }
 
     /// Bytes that come out.

@@ -1,6 +1,6 @@
 //! The header: which folders there are, how they are packed, which files are in them.
 
-use super::folder::{Coder, Folder};
+use super::folder::{Coder, Folder, first_free};
 
 /// Folders, coders and streams of one archive; stated counts beyond this are taken for damage.
 const MAX_FOLDERS: usize = 65_536;
@@ -232,8 +232,8 @@ impl<'a> Input<'a> {
         let inputs = folder.input_count();
         let packed = inputs.checked_sub(bonds)?;
         if packed == 1 {
-            let bound = |input: &usize| folder.bonds.iter().any(|(bound, _)| bound == input);
-            let free = (0..inputs).find(|input| !bound(input))?;
+            let bound = folder.bonds.iter().map(|(bound, _)| *bound);
+            let free = first_free(inputs, bound)?;
             folder.packed_streams.push(free);
         } else {
             for _ in 0..packed {

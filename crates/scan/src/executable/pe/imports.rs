@@ -8,6 +8,9 @@ use crate::executable::Section;
 const DESCRIPTOR_BYTES: usize = 20;
 const MAX_LIBRARIES: usize = 1024;
 const MAX_NAME_BYTES: usize = 256;
+/// Functions of all libraries that are looked at: those whose address leads nowhere don't make the
+/// list longer.
+const MAX_FUNCTIONS: usize = 1 << 20;
 /// A list longer than this is not made: tables that overlap can name the same functions again and
 /// again.
 const MAX_LIST_BYTES: usize = 4 << 20;
@@ -51,6 +54,7 @@ pub(in crate::executable) fn import_list(
     let at = addresses.index(directory.address)?;
     let mut table = slice(bytes, at, usize::try_from(directory.size).ok()?)?;
     let mut list = Vec::new();
+    let mut left = addresses.most(MAX_FUNCTIONS);
     for _ in 0..MAX_LIBRARIES {
         if table.len() <= DESCRIPTOR_BYTES {
             break;
@@ -67,22 +71,24 @@ pub(in crate::executable) fn import_list(
             .and_then(|address| addresses.index(address))
             .filter(|at| *at != 0)
             .or_else(|| addresses.index(u32_at(descriptor, 16)?))?;
-        functions(bytes, addresses, library, thunks, &mut list)?;
+        functions(bytes, addresses, library, thunks, &mut left, &mut list)?;
     }
     Some(list)
 }
 
-/// Appends the functions of one library.
+/// Appends the functions of one library; `left` is how many more may be looked at.
 fn functions(
     bytes: &[u8],
     addresses: Addresses<'_>,
     library: &[u8],
     mut thunks: usize,
+    left: &mut usize,
     list: &mut Vec<u8>,
 ) -> Option<()> {
     let stem = stem(library);
     while let Some(thunk) = u32_at(bytes, thunks).filter(|thunk| *thunk != 0) {
         thunks += 4;
+        *left = left.checked_sub(1)?;
         let numbered;
         let function = if thunk & BY_NUMBER != 0 {
             numbered = numbered_name(library, thunk & 0xffff);
@@ -161,4 +167,37 @@ fn numbered_name(library: &[u8], number: u32) -> String {
             .find(|(listed, _)| listed.parse() == Ok(number))
     });
     known.map_or_else(|| format!("ord{number}"), |(_, name)| name.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each of the addresses is looked for in all sections, and none makes the list longer.
+    #[test]
+    fn a_table_of_addresses_that_lead_nowhere_is_given_up() {
+        let table = 0x100;
+        let mut bytes = vec![0; 1 << 20];
+        let size = bytes.len() as u32;
+        let mut put = |at: usize, word: u32| {
+            for (place, byte) in bytes.iter_mut().skip(at).zip(word.to_le_bytes()) {
+                *place = byte;
+            }
+        };
+        put(table, 0x200);
+        put(table + 12, 0x80);
+        for at in (0x200..0xf_0000).step_by(4) {
+            put(at, size - 1);
+        }
+        let imports = Imports::new(
+            Directory {
+                address: 0x100,
+                size: 1000,
+            },
+            size,
+        );
+        let sections = |count| vec![Section::default(); count];
+        assert!(import_list(&imports, &sections(1), &bytes).is_some());
+        assert!(import_list(&imports, &sections(60_000), &bytes).is_none());
+    }
 }

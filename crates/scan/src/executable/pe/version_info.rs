@@ -70,7 +70,7 @@ impl Search<'_> {
     /// An entry's number and offset. `None` ends the search.
     fn entry(&mut self, first: usize, index: usize) -> Option<(u32, u32)> {
         self.entries += 1;
-        if self.entries > MAX_ENTRIES {
+        if self.entries > self.addresses.most(MAX_ENTRIES) {
             return None;
         }
         let at = first + index * ENTRY_BYTES;
