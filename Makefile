@@ -1,7 +1,7 @@
 # Every target installs the Debian packages that it misses (packages.txt).
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help up static test check soak bench bench-scan rust
+.PHONY: help up static test check soak fuzz bench bench-scan rust
 
 # rustup's place, for shells that were open before it was installed.
 export PATH := $(PATH):$(HOME)/.cargo/bin
@@ -42,8 +42,13 @@ check: rust
 
 ## soak    run the long proofs in full; stop and start it at will, results in docs/soak.md
 soak: rust
-	@scripts/install-packages build test
+	@scripts/install-packages build test fuzz
 	@cargo xtask soak $(ARGS)
+
+## fuzz    let libFuzzer look for crashes, totals in docs/fuzz.md: make fuzz ARGS='pe --seconds 60'
+fuzz: rust
+	@scripts/install-packages build fuzz
+	@cargo xtask fuzz $(ARGS)
 
 ## bench   measure speed and size, results in docs/benchmarks.md: make bench ARGS='load scan'
 bench: rust

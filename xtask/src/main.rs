@@ -1,14 +1,15 @@
 //! The house's own tools: `cargo xtask check`, `cargo xtask coverage`, `cargo xtask test`,
-//! `cargo xtask soak`, `cargo xtask bench`.
+//! `cargo xtask soak`, `cargo xtask fuzz`, `cargo xtask bench`.
 //!
 //! They know cargo, git and /proc, and nothing of what Garrison does: no crate
 //! of ours is linked here. Start reading at `check.rs` for the rules that every
 //! change must keep, at `test.rs` for the test runner, at `soak.rs` for the
-//! long proofs, and at `bench.rs` for speed and size.
+//! long proofs, at `fuzz.rs` for libFuzzer, and at `bench.rs` for speed and size.
 
 mod bench;
 mod check;
 mod coverage;
+mod fuzz;
 mod soak;
 mod test;
 mod workspace;
@@ -24,6 +25,9 @@ cargo xtask coverage               docs/coverage.md again, from the ledger in cr
 cargo xtask test                   every test; the last line counts them
 cargo xtask test --package NAME…   the test executables of these packages alone
 cargo xtask soak [PROOF…]          the long proofs in full, resumable
+cargo xtask fuzz [TARGET…]         libFuzzer over the readers of hostile bytes, into docs/fuzz.md;
+                                   [--seconds NUMBER]: CPU time for each, 900 unless told;
+                                   [--as-tested]: with the dependencies that the tests have built
 cargo xtask bench [PART…]          start, idle, load, scan, flows: into docs/benchmarks.md
 cargo xtask bench-scan [ROW…]      beside ClamAV and YARA: load, memory, speed, growth, one, yara,
                                    build, cores
@@ -49,6 +53,7 @@ fn run(arguments: &[String]) -> anyhow::Result<ExitCode> {
         ["coverage"] => coverage::write(&Workspace::find()?),
         ["test", rest @ ..] => test::run(&Workspace::find()?, &test::Selection::parse(rest)?),
         ["soak", rest @ ..] => soak::run(&Workspace::find()?, rest),
+        ["fuzz", rest @ ..] => fuzz::run(&Workspace::find()?, rest),
         ["bench", rest @ ..] => bench::run(&Workspace::find()?, rest),
         ["bench-scan", rest @ ..] => bench::run_peers(&Workspace::find()?, rest),
         // Not for people: see test/guardian.rs.

@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+use crate::fuzz;
 use crate::test::{Environment, Executable, Limit, Profile, Scratch, Selection, build, run_once};
 use crate::workspace::Workspace;
 use proof::Proof;
@@ -25,7 +26,26 @@ const ROUND: &str = "GARRISON_SOAK_ROUND";
 const LOG: &str = "GARRISON_SOAK_LOG";
 const FOLDER: &str = "GARRISON_SOAK_FOLDER";
 
+/// In the place of a proof's name: a share of fuzzing for each target.
+const FUZZ: &str = "fuzz";
+
 pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> anyhow::Result<ExitCode> {
+    let own: Vec<&str> = names.iter().copied().filter(|name| *name != FUZZ).collect();
+    let mut code = ExitCode::SUCCESS;
+    if names.is_empty() || !own.is_empty() {
+        code = prove_all(workspace, &own)?;
+    }
+    // It has a ledger of its own and no last round: each call adds a share.
+    if names.is_empty() || own.len() < names.len() {
+        let fuzzed = fuzz::run(workspace, &[])?;
+        if code == ExitCode::SUCCESS {
+            code = fuzzed;
+        }
+    }
+    Ok(code)
+}
+
+fn prove_all(workspace: &Workspace, names: &[&str]) -> anyhow::Result<ExitCode> {
     let proofs = proof::choose(proof::all()?, names)?;
     if proofs.is_empty() {
         println!("No long proof is registered in xtask/soak.toml yet.");

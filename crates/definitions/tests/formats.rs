@@ -26,13 +26,7 @@ fn what_is_inside_is_found_and_the_way_is_named() {
     let hash: [u8; 32] = sha2::Sha256::digest(NEEDLE).into();
     let list = format!("{}:{}:Test.Inside\n", hex(&hash), NEEDLE.len());
     let definitions = open(&[source("inside.hsb", &list)]);
-    // The samples are seeds for fuzzing as well.
-    let seeds = std::env::var_os("GARRISON_FUZZ_SEEDS").map(std::path::PathBuf::from);
     for made in made::all(NEEDLE) {
-        if let Some(folder) = &seeds {
-            std::fs::create_dir_all(folder).unwrap();
-            std::fs::write(folder.join(made.format), &made.bytes).unwrap();
-        }
         let verdict = scan(&definitions, &made.bytes);
         let ways = matched(&verdict);
         if made.way.is_empty() {

@@ -15,6 +15,8 @@ mod channel;
 mod child;
 mod confine;
 mod content;
+#[doc(hidden)]
+pub mod fuzzing;
 mod generation;
 mod guarded;
 mod last_words;

@@ -46,6 +46,7 @@ const HOUSE: &[(&str, Floor)] = &[
     ("garrison-agent", Floor::Doors),
     ("garrison-sim", Floor::Doors),
     ("system-tests", Floor::Tests),
+    ("fuzz", Floor::Tests),
     ("xtask", Floor::Tools),
 ];
 

@@ -27,6 +27,11 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "bzip2's own BSD-style licence: keep its notice, mark changed sources",
     ),
     (
+        "libfuzzer-sys",
+        "NCSA",
+        "LLVM's old BSD-style licence; it is linked into fuzzing programs alone",
+    ),
+    (
         "webpki-roots",
         "CDLA-Permissive-2.0",
         "data alone, Mozilla's list of CAs: pass the licence's text on with it",
