@@ -163,4 +163,27 @@ mod tests {
         let many = "x y=1, ".repeat(1_000);
         assert_eq!(Challenge::read_all(&[many]).len(), MAX_CHALLENGES);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_read_within_limits(values in proptest::collection::vec(".{0,200}", 0..8)) {
+            let challenges = Challenge::read_all(&values);
+            proptest::prop_assert!(challenges.len() <= MAX_CHALLENGES);
+            for challenge in challenges {
+                let _ = challenge.token();
+                proptest::prop_assert!(!challenge.scheme.contains(char::is_whitespace));
+            }
+        }
+
+        #[test]
+        fn whatever_is_quoted_is_read_back(realm in "[ -~]{0,60}") {
+            let quoted = realm.replace('\\', "\\\\").replace('"', "\\\"");
+            let value = format!("Negotiate, Basic realm=\"{quoted}\", charset=x");
+            let challenges = Challenge::read_all(&[value]);
+            let schemes: Vec<&str> = challenges.iter().map(|one| one.scheme.as_str()).collect();
+            proptest::prop_assert_eq!(schemes, ["Negotiate", "Basic"]);
+            proptest::prop_assert_eq!(challenges[1].parameter("realm"), Some(realm.as_str()));
+            proptest::prop_assert_eq!(challenges[1].parameter("charset"), Some("x"));
+        }
+    }
 }

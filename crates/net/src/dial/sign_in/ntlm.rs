@@ -255,4 +255,27 @@ mod tests {
         }
         assert_eq!(answer(b"NTLMSSP\0", &credentials, &fresh), None);
     }
+
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_behind_a_signature_are_read_without_harm(
+            rest in proptest::collection::vec(proptest::num::u8::ANY, 0..200),
+            user in ".{0,20}",
+        ) {
+            let credentials = ProxyCredentials {
+                user,
+                password: "p".into(),
+            };
+            let fresh = Fresh {
+                random: [1; 16],
+                now: 0,
+            };
+            let mut message = SIGNATURE.to_vec();
+            message.extend(2u32.to_le_bytes());
+            message.extend(rest);
+            if let Some(answer) = answer(&message, &credentials, &fresh) {
+                proptest::prop_assert!(answer.starts_with(SIGNATURE));
+            }
+        }
+    }
 }
