@@ -53,7 +53,7 @@ impl Workspace {
         command
     }
 
-    /// What `cargo metadata` says, for the machine it runs on.
+    /// What `cargo metadata` says, for the machine it runs on; with what fuzzing programs alone link.
     pub(crate) fn metadata(&self) -> anyhow::Result<Metadata> {
         MetadataCommand::new()
             .cargo_path("cargo")
@@ -62,6 +62,8 @@ impl Workspace {
                 "--locked".to_owned(),
                 "--filter-platform".to_owned(),
                 host()?,
+                "--features".to_owned(),
+                "fuzz/libfuzzer".to_owned(),
             ])
             .exec()
             .context("cargo metadata --locked (if Cargo.lock is behind, run `cargo metadata` once and commit it)")

@@ -100,7 +100,40 @@ pub fn by_environment(environment: &ProxyEnvironment, endpoint: &Endpoint) -> Le
 #[must_use]
 pub fn shown(proxy: &Proxy) -> String {
     match &proxy.credentials {
-        Some(credentials) => format!("http://{}@{}", credentials.user, proxy.endpoint),
+        Some(credentials) => format!("http://{}@{}", escaped(&credentials.user), proxy.endpoint),
         None => format!("http://{}", proxy.endpoint),
+    }
+}
+
+/// With what would end a user's name in a URL as `%XX`: users of a domain are `user@REALM` or
+/// `DOMAIN\user`.
+fn escaped(user: &str) -> String {
+    let mut escaped = String::with_capacity(user.len());
+    for letter in user.chars() {
+        match letter {
+            '%' | '@' | ':' | '/' | '\\' | '?' | '#' => {
+                escaped.push_str(&format!("%{:02X}", u32::from(letter)));
+            }
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_is_shown_as_a_url_that_can_be_read_again_and_without_its_password() {
+        for user in ["eve@CORP.TEST", "CORP\\eve", "a:b/c%d"] {
+            let url = format!("http://{}:secret@proxy.example:3128", escaped(user));
+            let proxy = Proxy::parse(&url).unwrap();
+            let shown = shown(&proxy);
+            assert!(!shown.contains("secret"), "{shown}");
+            let again = Proxy::parse(&shown).unwrap();
+            let user_again = again.credentials.map(|credentials| credentials.user);
+            assert_eq!(user_again.as_deref(), Some(user));
+        }
     }
 }

@@ -184,9 +184,8 @@ fn a_pac_file_that_fails_loops_or_eats_memory_is_an_error_with_its_reason() {
 fn a_pac_file_says_the_way() {
     let folder = tempfile::tempdir().unwrap();
     let proxy = closed_port();
-    let script = format!(
-        "function FindProxyForURL(url, host) {{ return 'PROXY 127.0.0.1:{proxy}; DIRECT'; }}"
-    );
+    let script =
+        format!("function FindProxyForURL(url, host) {{ return 'PROXY 127.0.0.1:{proxy}'; }}");
     let check = by_pac(folder.path(), &script);
     assert_eq!(check["via"], format!("http://127.0.0.1:{proxy}"));
     let direct = "function FindProxyForURL(url, host) { return 'DIRECT'; }";

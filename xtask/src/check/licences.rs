@@ -84,10 +84,12 @@ mod tests {
         let mut graph = Graph::fixture(&[
             "net -> /library",
             "net -> /libbz2-rs-sys",
+            "net -> /libfuzzer-sys",
             "net -> /webpki-roots",
         ]);
         graph.packages.get_mut("library").unwrap().licence = licence.map(str::to_owned);
         graph.packages.get_mut("libbz2-rs-sys").unwrap().licence = Some("bzip2-1.0.6".to_owned());
+        graph.packages.get_mut("libfuzzer-sys").unwrap().licence = Some("NCSA".to_owned());
         graph.packages.get_mut("webpki-roots").unwrap().licence =
             Some("CDLA-Permissive-2.0".to_owned());
         check(&graph)

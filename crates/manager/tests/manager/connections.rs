@@ -1,6 +1,6 @@
 //! What devices report of their connections, and what the manager makes of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::http::StatusCode;
@@ -565,10 +565,10 @@ async fn causes_and_devices_are_filtered_by_group_and_paged() {
     assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
 }
 
-/// A doctor that says what it is told to.
-fn doctor(stand: &Stand, says: &Value) -> PathBuf {
+/// A doctor that says what it is told to, where nobody may come and run it: the folder of other
+/// temporary files may be root's alone.
+fn doctor(folder: &Path, says: &Value) -> PathBuf {
     use std::os::unix::fs::PermissionsExt as _;
-    let folder = stand.folder.path();
     std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
     let path = folder.join(format!("doctor-{}", uuid::Uuid::new_v4()));
     let script = format!("#!/bin/sh\ncat <<'END'\n{says}\nEND\nexit 2\n");
@@ -580,6 +580,7 @@ fn doctor(stand: &Stand, says: &Value) -> PathBuf {
 #[tokio::test]
 async fn the_managers_own_connections_are_one_reporter_more() {
     let stand = Stand::new().await;
+    let folder = tempfile::tempdir_in("/tmp").unwrap();
     let destination = Destination {
         cloud: "cloud.example:443".to_owned(),
         ca_pin: "00".repeat(32),
@@ -595,7 +596,7 @@ async fn the_managers_own_connections_are_one_reporter_more() {
             "mend": {"product": "unbound", "lines": []},
         }],
     });
-    let path = doctor(&stand, &broken);
+    let path = doctor(folder.path(), &broken);
     check_own(&stand.site, &path, &destination).await.unwrap();
     stand.clock.advance(HOUR);
     check_own(&stand.site, &path, &destination).await.unwrap();
@@ -618,14 +619,14 @@ async fn the_managers_own_connections_are_one_reporter_more() {
     let fine = json!({
         "result": "ok", "checks": [{"flow": "manager-cloud", "result": "ok"}], "findings": [],
     });
-    check_own(&stand.site, &doctor(&stand, &fine), &destination)
+    check_own(&stand.site, &doctor(folder.path(), &fine), &destination)
         .await
         .unwrap();
     assert_eq!(counts(&stand).await["manager"]["state"], "ok");
     assert_eq!(feature(&stand, "pings").await["state"], "ok");
 
     // One that says nothing of use leaves the last report, which grows old.
-    let odd = doctor(&stand, &json!("odd"));
+    let odd = doctor(folder.path(), &json!("odd"));
     assert!(check_own(&stand.site, &odd, &destination).await.is_err());
     stand.clock.advance(HOUR * 4);
     assert_eq!(counts(&stand).await["manager"]["state"], "unknown");

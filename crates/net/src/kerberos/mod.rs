@@ -16,6 +16,7 @@ mod settings;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use error::{KerberosError, Refusal};
@@ -297,9 +298,26 @@ fn unusable(what: &str) -> KerberosError {
     KerberosError::NotPossible(format!("{what} can't be used"))
 }
 
+/// The last moment that a message was given, in microseconds since 1970.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+/// Now, or a microsecond after the moment that was given last: a service takes two messages of one
+/// user with one moment for a replay (RFC 4120, section 3.2.3), and many checks begin at once.
+fn moment(last: &AtomicU64, now: Duration) -> Duration {
+    let now = u64::try_from(now.as_micros()).unwrap_or(u64::MAX - 1);
+    let later = |last: u64| now.max(last.saturating_add(1));
+    let last = last
+        .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |last| {
+            Some(later(last))
+        })
+        .unwrap_or_else(|last| last);
+    Duration::from_micros(later(last))
+}
+
 fn fresh() -> Result<Fresh, KerberosError> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let since = since.map_err(|_| not_possible("this host's clock is before 1970"))?;
+    let since = moment(&LAST, since);
     let mut random = [0u8; 4];
     aws_lc_rs::rand::fill(&mut random).map_err(|_| unusable("this host's randomness"))?;
     Ok(Fresh {
@@ -307,4 +325,21 @@ fn fresh() -> Result<Fresh, KerberosError> {
         microseconds: since.subsec_micros(),
         nonce: u32::from_be_bytes(random) >> 1,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_messages_have_one_moment() {
+        let last = AtomicU64::new(0);
+        let now = Duration::from_micros(1_700_000_000_000_000);
+        let given: Vec<Duration> = (0..3).map(|_| moment(&last, now)).collect();
+        let step = Duration::from_micros(1);
+        assert_eq!(given, [now, now + step, now + 2 * step]);
+        // A clock that was set back gives none again either.
+        assert_eq!(moment(&last, now - step), now + 3 * step);
+        assert_eq!(moment(&last, now + 9 * step), now + 9 * step);
+    }
 }

@@ -92,6 +92,10 @@ impl Squid {
         std::fs::set_permissions(&log, std::fs::Permissions::from_mode(0o666))?;
         let file = folder.path().join("squid.conf");
         std::fs::write(&file, configuration)?;
+        // Helpers of Squid's own user remember there which tickets they saw.
+        let temporary = folder.path().join("temporary");
+        std::fs::create_dir(&temporary)?;
+        std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o777))?;
         let child = host
             .namespace()
             .command("setpriv")
@@ -107,6 +111,7 @@ impl Squid {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .env("KRB5_CONFIG", folder.path().join(SETTINGS))
+            .env("TMPDIR", &temporary)
             .spawn()
             .context("squid")?;
         Ok(Squid {
