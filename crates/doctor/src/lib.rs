@@ -13,6 +13,7 @@
 //! Start reading at [`report`] (what comes out), then [`verdict`] (what one probe means),
 //! [`inspection`] (what many probes mean together) and [`finding`] (one cause, one finding).
 
+pub mod child;
 pub mod finding;
 pub mod inspection;
 pub mod judge;

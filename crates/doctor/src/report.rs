@@ -2,7 +2,9 @@
 
 use std::fmt;
 
+use model::Timestamp;
 pub use model::network::{Evidence, FindingKey, Mend, Outcome, Stage, Verdict, Who};
+use model::network::{LostFeature, NetworkFinding};
 use serde::{Deserialize, Serialize};
 
 /// The version of the JSON.
@@ -96,6 +98,35 @@ impl fmt::Display for CheckedEndpoint {
             (Some(port), transport) => write!(f, "{host}:{port}/{transport}"),
             (None, "tcp") => f.write_str(&host),
             (None, transport) => write!(f, "{host} ({transport})"),
+        }
+    }
+}
+
+impl Finding {
+    /// As it is reported: seen since then, and each of its features lost since when `lost` says.
+    #[must_use]
+    pub fn reported(self, since: Timestamp, lost: impl Fn(&str) -> Timestamp) -> NetworkFinding {
+        NetworkFinding {
+            key: self.key,
+            since,
+            verdict: self.verdict,
+            stage: self.stage,
+            cause: self.cause,
+            result: self.result,
+            flows: self.flows,
+            endpoints: self.endpoints,
+            features: self
+                .features
+                .into_iter()
+                .map(|feature| LostFeature {
+                    since: lost(&feature),
+                    feature,
+                })
+                .collect(),
+            evidence: self.evidence,
+            who: self.who,
+            mend: self.mend,
+            omitted: 0,
         }
     }
 }

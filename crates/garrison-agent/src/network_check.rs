@@ -13,12 +13,6 @@ use crate::doctor::{UNDETERMINED, with_proxy, with_site};
 use crate::output;
 
 const NAME: &str = "garrison-agent network-check";
-/// The doctor of all built-in catalogues stays below 60 MB; threads' stacks count too.
-const LIMITS: OutwardLimits = OutwardLimits {
-    memory_bytes: 512 << 20,
-    processor_seconds: 30,
-    descriptors: 256,
-};
 /// Checks at the same time; each has a socket or two.
 const PARALLEL: &str = "32";
 
@@ -31,7 +25,7 @@ struct Words {
 
 /// Called before this process has opened a file or started a thread.
 pub(crate) fn check() -> ExitCode {
-    if let Err(error) = outward::confine(LIMITS) {
+    if let Err(error) = outward::confine(OutwardLimits::NETWORK_CHECK) {
         output::complain(&error.into());
         return ExitCode::from(UNDETERMINED);
     }

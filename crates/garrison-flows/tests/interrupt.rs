@@ -118,13 +118,15 @@ fn on_a_terminal_the_progress_is_live_and_ctrl_c_prints_what_is_known() {
         return;
     }
     let (port, taken) = silent();
+    // `exec`: a shell that waits for its child would answer the key in its own way.
     let line = format!(
-        "{} doctor --target https://127.0.0.1:{} --target https://127.0.0.1:{port}",
+        "exec {} doctor --target https://127.0.0.1:{} --target https://127.0.0.1:{port}",
         env!("CARGO_BIN_EXE_garrison-flows"),
         closed_port()
     );
     let mut command = Command::new("script");
     command
+        .env("SHELL", "/bin/sh")
         .args(["--quiet", "--return", "--command", &line, "/dev/null"])
         .stdin(Stdio::piped())
         .stderr(Stdio::null());

@@ -15,6 +15,7 @@ mod definition;
 mod failure;
 mod folder;
 mod logs;
+mod network_check;
 mod output;
 mod service;
 mod trial;
@@ -28,6 +29,11 @@ use crate::cli::{Cli, Command};
 use crate::failure::Failure;
 
 fn main() -> ExitCode {
+    // Starts no thread and opens no file before it is confined.
+    let first = std::env::args_os().nth(1);
+    if first.is_some_and(|first| first == network_check::NAME) {
+        return network_check::check();
+    }
     if let Some(code) = garrison_flows::pac_worker() {
         return code;
     }

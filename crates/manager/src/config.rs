@@ -21,8 +21,9 @@ pub struct Config {
     /// file lies.
     #[serde(skip)]
     pub folder: PathBuf,
-    /// The program whose subcommand `doctor` checks the manager's own connections. Not a key of
-    /// the file: whoever starts the manager knows it. Absent: they are not checked.
+    /// The program whose subcommand `network-check` checks the manager's own connections, without
+    /// rights. Not a key of the file: whoever starts the manager knows it. Absent: they are not
+    /// checked.
     #[serde(skip)]
     pub doctor: Option<PathBuf>,
     /// What people call the site. Default: `Garrison`.

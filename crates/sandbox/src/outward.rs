@@ -34,6 +34,16 @@ pub struct OutwardLimits {
     pub descriptors: u64,
 }
 
+impl OutwardLimits {
+    /// For a check of the network. The doctor of all built-in catalogues stays below 60 MB; threads'
+    /// stacks count too.
+    pub const NETWORK_CHECK: Self = Self {
+        memory_bytes: 512 << 20,
+        processor_seconds: 30,
+        descriptors: 256,
+    };
+}
+
 /// Why the child could not be confined. It then must not work at all.
 #[derive(Debug, thiserror::Error)]
 #[error("this process could not give up its rights, and does nothing with them")]

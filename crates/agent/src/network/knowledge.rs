@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use doctor::{Finding, Report};
 use model::network::{
-    Counts, FindingKey, LostFeature, NetworkFinding, NetworkReport, NetworkState, Outcome, Trigger,
+    Counts, FindingKey, NetworkFinding, NetworkReport, NetworkState, Outcome, Trigger,
 };
 use model::{DeviceId, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -155,28 +155,11 @@ fn taken(finding: Finding, before: Option<&NetworkReport>, checked: Timestamp) -
         all.find(|known| known.key == finding.key)
     });
     let lost_before = before.map(NetworkReport::lost).unwrap_or_default();
-    let features = finding.features.into_iter().map(|feature| {
+    let since = known.map_or(checked, |known| known.since.min(checked));
+    finding.reported(since, |feature| {
         let known = lost_before.iter().find(|lost| lost.feature == feature);
-        LostFeature {
-            since: known.map_or(checked, |lost| lost.since.min(checked)),
-            feature,
-        }
-    });
-    NetworkFinding {
-        since: known.map_or(checked, |known| known.since.min(checked)),
-        features: features.collect(),
-        key: finding.key,
-        verdict: finding.verdict,
-        stage: finding.stage,
-        cause: finding.cause,
-        result: finding.result,
-        flows: finding.flows,
-        endpoints: finding.endpoints,
-        evidence: finding.evidence,
-        who: finding.who,
-        mend: finding.mend,
-        omitted: 0,
-    }
+        known.map_or(checked, |lost| lost.since.min(checked))
+    })
 }
 
 /// Flows of which this check says nothing: all of their checks came to no verdict.

@@ -1,12 +1,11 @@
 //! Checks the network by itself, and reports what changed.
 //!
 //! [`schedule`] says when (on a schedule, when the network changes, when the manager is out of
-//! reach), [`child`] has a process without rights do it, and [`knowledge`] tells whether anything
+//! reach), [`doctor::child`] has a process without rights do it, and [`knowledge`] tells whether anything
 //! changed. The last result is on disk, so that a restart reports nothing anew; a report is an
 //! event like others, and waits in the spool while the manager is out of reach.
 
 mod addresses;
-mod child;
 mod knowledge;
 pub mod order;
 mod schedule;
@@ -26,10 +25,10 @@ use tokio::sync::Notify;
 use crate::core::Core;
 use crate::file;
 use crate::link::backoff::random;
-pub use child::CheckCommand;
+pub use doctor::child::CheckCommand;
 
 use addresses::any_is_enough;
-use child::check;
+use doctor::child::{CheckEnvironment, CheckError, check};
 use knowledge::{Knowledge, Learned, News, learn};
 use order::Order;
 use schedule::{Lost, Schedule};
@@ -175,7 +174,16 @@ async fn examine(
         proxy: surroundings.proxy.clone(),
         seconds: CHECK_TIME.as_secs(),
     };
-    let report = match check(command, &order, CHECK_TIME + GRACE).await {
+    let environment = if order.proxy == "environment" {
+        CheckEnvironment::Proxies
+    } else {
+        CheckEnvironment::Empty
+    };
+    let outcome = match serde_json::to_vec(&order) {
+        Ok(order) => check(command, environment, &order, CHECK_TIME + GRACE).await,
+        Err(error) => Err(CheckError::Io(error.into())),
+    };
+    let report = match outcome {
         Ok(report) => report,
         Err(error) => {
             core.board.set(

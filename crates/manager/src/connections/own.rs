@@ -2,19 +2,14 @@
 //! more rights than it needs, and shown as one reporter more.
 
 use std::path::Path;
-use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
+use doctor::Report;
+use doctor::child::{CheckCommand, CheckEnvironment, check};
 use model::Timestamp;
-use model::network::{
-    Counts, Evidence, FindingKey, LostFeature, Mend, NetworkFinding, NetworkReport, Outcome, Stage,
-    Trigger, Verdict, Who,
-};
+use model::network::{Counts, NetworkReport, Outcome, Trigger};
 use proto::api::Changed;
-use serde::Deserialize;
-use tokio::io::AsyncReadExt as _;
-use tokio::process::Command;
 
 use super::book::Reporter;
 use super::rules::Seen;
@@ -28,10 +23,6 @@ pub(crate) const EVERY: Duration = Duration::from_secs(3600);
 const LIMIT: Duration = Duration::from_secs(90);
 /// Seconds that the doctor gives itself.
 const DOCTOR_SECONDS: &str = "60";
-/// Bytes of a check's report.
-const MAX_REPORT: u64 = 4 << 20;
-/// Nobody's user and group.
-const NOBODY: u32 = 65_534;
 
 /// A place that the manager dials.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,35 +42,6 @@ pub(super) const fn seen() -> Seen {
         clock_skew: 0,
         silent: false,
     }
-}
-
-/// What the doctor says, as far as it is wanted here (docs/schemas/doctor.schema.json).
-#[derive(Debug, Deserialize)]
-struct Said {
-    result: Outcome,
-    checks: Vec<SaidCheck>,
-    findings: Vec<SaidFinding>,
-}
-
-#[derive(Debug, Deserialize)]
-struct SaidCheck {
-    flow: String,
-    result: Outcome,
-}
-
-#[derive(Debug, Deserialize)]
-struct SaidFinding {
-    key: FindingKey,
-    verdict: Verdict,
-    stage: Stage,
-    cause: String,
-    result: Outcome,
-    flows: Vec<String>,
-    endpoints: Vec<String>,
-    features: Vec<String>,
-    evidence: Vec<Evidence>,
-    who: Who,
-    mend: Mend,
 }
 
 /// Checks what the manager dials, and keeps the result as its last report. A check that could not
@@ -126,66 +88,37 @@ pub(crate) async fn forget_own(site: &Site) -> Result<(), Refusal> {
     Ok(())
 }
 
-async fn run(doctor: &Path, destination: &Destination) -> Result<Said, Refusal> {
-    let failed = |error: std::io::Error| {
-        Refusal::internal("running the doctor for the manager itself")(error)
-    };
+/// The doctor in a process of its own, which gives up its rights by itself, and ends with this one.
+async fn run(program: &Path, destination: &Destination) -> Result<Report, Refusal> {
     let (host, port) = destination
         .cloud
         .rsplit_once(':')
         .ok_or_else(|| Refusal::invalid("cloud: expected host:port"))?;
     let host = host.trim_matches(['[', ']']);
-    let mut command = Command::new(doctor);
-    command
-        .args([
-            "doctor",
-            "--json",
-            "--role",
-            "manager",
-            "--feature",
-            "cloud",
-        ])
-        .args(["--time", DOCTOR_SECONDS])
-        .args(["--ca-pin", &destination.ca_pin])
-        .args(["--set", &format!("cloud={host}")])
-        .args(["--set", &format!("cloud-port={port}")])
-        .env_clear()
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .kill_on_drop(true);
-    if is_root() {
-        command.uid(NOBODY).gid(NOBODY);
-    }
-    let mut child = command.spawn().map_err(failed)?;
-    let output = child.stdout.take();
-    let read = async {
-        let mut bytes = Vec::new();
-        if let Some(output) = output {
-            output.take(MAX_REPORT).read_to_end(&mut bytes).await?;
-        }
-        Ok::<_, std::io::Error>(bytes)
+    let parent = std::process::id().to_string();
+    let (cloud, port) = (format!("cloud={host}"), format!("cloud-port={port}"));
+    let words = [
+        ["network-check", "--json"],
+        ["--parent", &parent],
+        ["--role", "manager"],
+        ["--feature", "cloud"],
+        ["--time", DOCTOR_SECONDS],
+        ["--ca-pin", &destination.ca_pin],
+        ["--set", &cloud],
+        ["--set", &port],
+    ];
+    let command = CheckCommand {
+        program: program.to_owned(),
+        arguments: words.iter().flatten().map(Into::into).collect(),
     };
-    let read = tokio::time::timeout(LIMIT, read).await;
-    // It has ended by itself, or has had its time.
-    let _ = child.start_kill();
-    child.wait().await.map_err(failed)?;
-    let bytes = read
-        .map_err(|_| failed(std::io::ErrorKind::TimedOut.into()))?
-        .map_err(failed)?;
-    serde_json::from_slice(&bytes).map_err(Refusal::internal(
-        "reading what the doctor says of the manager",
-    ))
+    check(&command, CheckEnvironment::Empty, &[], LIMIT)
+        .await
+        .map_err(Refusal::internal(
+            "running the doctor for the manager itself",
+        ))
 }
 
-/// Whether this process has root's rights, which a check has no use for.
-fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    std::fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
-}
-
-fn report(site: &Site, said: Said, now: Timestamp) -> NetworkReport {
+fn report(site: &Site, said: Report, now: Timestamp) -> NetworkReport {
     let before = site.connections.find(Reporter::Manager);
     let since = |name: &str| {
         let place = feature::place(name)?;
@@ -206,28 +139,10 @@ fn report(site: &Site, said: Said, now: Timestamp) -> NetworkReport {
         .collect();
     covered.sort_unstable();
     covered.dedup();
-    let findings = said.findings.into_iter().map(|finding| NetworkFinding {
-        key: finding.key,
-        since: now,
-        verdict: finding.verdict,
-        stage: finding.stage,
-        cause: finding.cause,
-        result: finding.result,
-        flows: finding.flows,
-        endpoints: finding.endpoints,
-        features: finding
-            .features
-            .into_iter()
-            .map(|feature| LostFeature {
-                since: since(&feature).unwrap_or(now),
-                feature,
-            })
-            .collect(),
-        evidence: finding.evidence,
-        who: finding.who,
-        mend: finding.mend,
-        omitted: 0,
-    });
+    let findings = said
+        .findings
+        .into_iter()
+        .map(|finding| finding.reported(now, |feature| since(feature).unwrap_or(now)));
     NetworkReport {
         checked: now,
         trigger: if before.is_some() {

@@ -577,6 +577,14 @@ fn doctor(folder: &Path, says: &Value) -> PathBuf {
     path
 }
 
+fn checked(result: &str) -> Value {
+    json!({
+        "flow": "manager-cloud", "path": "direct", "via": null, "result": result,
+        "endpoint": {"host": "cloud.example", "port": 443, "transport": "tcp"},
+        "stage": null, "verdict": null, "detail": "", "evidence": [], "stages": [],
+    })
+}
+
 #[tokio::test]
 async fn the_managers_own_connections_are_one_reporter_more() {
     let stand = Stand::new().await;
@@ -588,7 +596,7 @@ async fn the_managers_own_connections_are_one_reporter_more() {
     let key = FindingKey::of(Stage::Dns, Verdict::NoSuchName, "cloud.example");
     let broken = json!({
         "version": 1, "result": "broken", "checked": 1, "took_ms": 3,
-        "checks": [{"flow": "manager-cloud", "result": "broken"}],
+        "checks": [checked("broken")],
         "findings": [{
             "key": key, "verdict": "no_such_name", "stage": "dns", "cause": "no such name",
             "result": "broken", "flows": ["manager-cloud"], "endpoints": ["cloud.example:443"],
@@ -617,7 +625,8 @@ async fn the_managers_own_connections_are_one_reporter_more() {
     assert_eq!(pings["since"], json!(START));
 
     let fine = json!({
-        "result": "ok", "checks": [{"flow": "manager-cloud", "result": "ok"}], "findings": [],
+        "version": 1, "result": "ok", "checked": 1, "took_ms": 3,
+        "checks": [checked("ok")], "findings": [],
     });
     check_own(&stand.site, &doctor(folder.path(), &fine), &destination)
         .await

@@ -13,18 +13,19 @@ fn script(text: &str) -> CheckCommand {
     }
 }
 
-fn order() -> Order {
-    Order {
-        parent: std::process::id(),
-        addresses: vec!["manager.example:443".to_owned()],
-        ca_certificate: "x".repeat(100_000),
-        proxy: "direct".to_owned(),
-        seconds: 1,
-    }
+/// Longer than a pipe takes at once.
+fn order() -> Vec<u8> {
+    let mut order = b"\"manager.example:443\"".to_vec();
+    order.resize(100_000, b'x');
+    order
+}
+
+async fn made(command: &CheckCommand, limit: Duration) -> Result<Report, CheckError> {
+    check(command, CheckEnvironment::Empty, &order(), limit).await
 }
 
 async fn outcome(text: &str) -> Result<Report, CheckError> {
-    check(&script(text), &order(), LIMIT).await
+    made(&script(text), LIMIT).await
 }
 
 const EMPTY: &str =
@@ -63,7 +64,7 @@ async fn an_answer_that_is_none_is_an_error_that_says_so() {
         program: "/nonexistent".into(),
         arguments: Vec::new(),
     };
-    let error = check(&missing, &order(), LIMIT).await;
+    let error = made(&missing, LIMIT).await;
     assert!(matches!(error, Err(CheckError::Start { .. })), "{error:?}");
 }
 
@@ -80,7 +81,7 @@ async fn a_child_that_does_not_end_is_killed_when_its_time_is_over() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("pid");
     let text = format!("echo $$ > {}; exec sleep 1000", file.display());
-    let error = check(&script(&text), &order(), Duration::from_secs(2)).await;
+    let error = made(&script(&text), Duration::from_secs(2)).await;
     assert!(matches!(error, Err(CheckError::TooLong(_))), "{error:?}");
     let process = std::fs::read_to_string(&file).unwrap();
     let folder = format!("/proc/{}", process.trim());

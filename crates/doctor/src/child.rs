@@ -1,15 +1,15 @@
-//! Runs a check in a process of its own, and reads what it says.
+//! Runs the doctor in a process of its own, and reads what it says: for services, which have rights
+//! that whoever reads bytes from the network must not have.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
-use doctor::Report;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::process::{Child, ChildStdin, Command};
 
-use super::order::Order;
+use crate::report::{Report, VERSION};
 
 /// Bytes of a report. One of Garrison's own flows has some tens of kilobytes.
 const MAX_REPORT: u64 = 4 << 20;
@@ -27,8 +27,8 @@ const PROXY_VARIABLES: [&str; 8] = [
     "NO_PROXY",
 ];
 
-/// How to start a check: a program that reads an [`Order`] on standard input, gives up its rights,
-/// and writes the doctor's report in JSON.
+/// How to start a check: a program that gives up its rights, ends with the process that started it,
+/// and writes a [`Report`] in JSON.
 #[derive(Debug, Clone)]
 pub struct CheckCommand {
     pub program: PathBuf,
@@ -37,7 +37,7 @@ pub struct CheckCommand {
 
 /// Why a check said nothing.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum CheckError {
+pub enum CheckError {
     #[error("{program} could not be started: {source}", program = .program.display())]
     Start {
         program: PathBuf,
@@ -52,7 +52,7 @@ pub(crate) enum CheckError {
     Silent { status: String, words: String },
     #[error(
         "expected a report of version {}, got something else ({reason})",
-        doctor::report::VERSION
+        VERSION
     )]
     Form { reason: String },
     #[error("talking to it failed: {0}")]
@@ -60,7 +60,7 @@ pub(crate) enum CheckError {
 }
 
 impl CheckCommand {
-    /// This very program, with the hidden subcommand `network-check`.
+    /// This very program, whatever became of its file, with the hidden subcommand `network-check`.
     #[must_use]
     pub fn own() -> Self {
         Self {
@@ -70,13 +70,26 @@ impl CheckCommand {
     }
 }
 
-/// Runs a check. The child is gone when this returns, and when it is dropped before.
-pub(crate) async fn check(
+/// What the environment of a check is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckEnvironment {
+    Empty,
+    /// What this process' own environment says of proxies, and nothing else.
+    Proxies,
+}
+
+/// Runs a check, which reads the order on standard input. The child is gone when this returns, and
+/// when it is dropped before.
+///
+/// # Errors
+/// When it can't be started, doesn't end in time, or says something that is no report.
+pub async fn check(
     command: &CheckCommand,
-    order: &Order,
+    environment: CheckEnvironment,
+    order: &[u8],
     limit: Duration,
 ) -> Result<Report, CheckError> {
-    let mut child = start(command, order)?;
+    let mut child = start(command, environment)?;
     let outcome = tokio::time::timeout(limit, talk(&mut child, order)).await;
     // It has ended by itself, or has had its time.
     let _ = child.start_kill();
@@ -93,7 +106,7 @@ struct Said {
     words: Vec<u8>,
 }
 
-fn start(command: &CheckCommand, order: &Order) -> Result<Child, CheckError> {
+fn start(command: &CheckCommand, environment: CheckEnvironment) -> Result<Child, CheckError> {
     let mut start = Command::new(&command.program);
     start
         .args(&command.arguments)
@@ -103,7 +116,7 @@ fn start(command: &CheckCommand, order: &Order) -> Result<Child, CheckError> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .kill_on_drop(true);
-    if order.proxy == "environment" {
+    if environment == CheckEnvironment::Proxies {
         let set = PROXY_VARIABLES
             .iter()
             .filter_map(|name| Some((name, std::env::var_os(name)?)));
@@ -115,15 +128,14 @@ fn start(command: &CheckCommand, order: &Order) -> Result<Child, CheckError> {
     })
 }
 
-async fn talk(child: &mut Child, order: &Order) -> Result<Said, CheckError> {
+async fn talk(child: &mut Child, order: &[u8]) -> Result<Said, CheckError> {
     let (Some(input), Some(output), Some(error_output)) =
         (child.stdin.take(), child.stdout.take(), child.stderr.take())
     else {
         return Err(std::io::Error::other("it has no pipes").into());
     };
-    let order = serde_json::to_vec(order).map_err(std::io::Error::from)?;
     let ((), report, words) = tokio::join!(
-        tell(input, &order),
+        tell(input, order),
         read_some(output, MAX_REPORT + 1),
         read_some(error_output, MAX_WORDS),
     );
@@ -160,7 +172,7 @@ fn read(said: Said, status: ExitStatus) -> Result<Report, CheckError> {
         serde_json::from_slice(&said.report).map_err(|error| CheckError::Form {
             reason: error.to_string(),
         })?;
-    if report.version != doctor::report::VERSION {
+    if report.version != VERSION {
         return Err(CheckError::Form {
             reason: format!("version {}", report.version),
         });
