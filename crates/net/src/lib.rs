@@ -5,8 +5,9 @@
 //! with its own error and time limit, so that a check of the network runs the very same code.
 //!
 //! This crate has no switch that turns certificate verification off, speaks no TLS older than
-//! 1.3 (but for [`probe`], which checks other products' connections), retries nothing that may have reached the server, and knows nothing of routes, devices or
-//! revocation lists: roles decide, and close connections through [`Connections`].
+//! 1.3 (but for [`probe`], which checks other products' connections), retries nothing that may have
+//! reached the server, and knows nothing of routes, devices or revocation lists: roles decide, and
+//! close connections through [`Connections`].
 //!
 //! Start reading at [`listen`] and [`serve`] for servers, at [`dial`] and [`client`] for clients,
 //! at [`tls`] for who is trusted, and at [`probe`] and [`dns`] for checks of the network.
@@ -22,6 +23,7 @@ pub mod endpoint;
 pub mod files;
 pub mod kerberos;
 pub mod listen;
+mod observed;
 pub mod probe;
 pub mod serve;
 pub mod tls;

@@ -14,7 +14,7 @@ use tokio::sync::{Mutex, oneshot};
 use tokio_rustls::client::TlsStream;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use super::watched::{TlsFailure, Watched};
+use super::watched::{TlsFailure, watched};
 use super::{DialError, Dialer, HttpError, within};
 use crate::body::{RequestBody, ResponseBody};
 use crate::tls::ALPN_HTTP2;
@@ -91,7 +91,7 @@ impl Connection {
         limit: Duration,
     ) -> Result<(Self, String), HttpError> {
         let is_http2 = stream.get_ref().1.alpn_protocol() == Some(ALPN_HTTP2);
-        let (watched, first_byte, failure) = Watched::new(stream, pin);
+        let (watched, first_byte, failure) = watched(stream, pin);
         let end = CancellationToken::new();
         let driver = Arc::new(Driver {
             failure,

@@ -31,7 +31,7 @@ pub(super) async fn observe(
     roots: &ProbeRoots,
 ) -> (TlsSeen, Result<Stream, TlsError>) {
     let shown = SharedShown::default();
-    let (tcp, record) = Recorded::new(tcp);
+    let (tcp, record) = Record::of(tcp);
     let limit = plan.timeouts.tls;
     let (end, result) = match connector(plan, roots, &shown) {
         Err(error) => (TlsEnd::Failed, Err(error)),

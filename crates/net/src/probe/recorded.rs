@@ -2,20 +2,14 @@
 
 use std::error::Error;
 use std::io;
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
-
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::MAX_FIRST_BYTES;
+use crate::observed::{Observed, Observer};
 use crate::tls::TlsError;
 
-/// A stream under observation.
-pub(super) struct Recorded<S> {
-    stream: S,
-    record: Record,
-}
+/// A stream of which a record is kept.
+pub(super) type Recorded<S> = Observed<S, Record>;
 
 /// What was heard. Clones share it.
 #[derive(Clone, Default)]
@@ -27,29 +21,30 @@ struct Heard {
     tls: Option<TlsError>,
 }
 
-impl<S> Recorded<S> {
-    pub(super) fn new(stream: S) -> (Self, Record) {
-        let record = Record::default();
-        let recorded = Self {
-            stream,
-            record: record.clone(),
-        };
-        (recorded, record)
+impl Observer for Record {
+    fn heard(&mut self, bytes: &[u8]) {
+        self.with(|heard| {
+            let room = MAX_FIRST_BYTES.saturating_sub(heard.first_bytes.len());
+            heard.first_bytes.extend(bytes.iter().take(room));
+        });
     }
 
-    fn note<T>(&self, polled: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
-        if let Poll::Ready(Err(error)) = &polled
-            && let Some(error) = TlsError::from_io(error, None)
-        {
-            self.record.with(|heard| {
+    fn failed(&mut self, error: &io::Error) {
+        if let Some(error) = TlsError::from_io(error, None) {
+            self.with(|heard| {
                 heard.tls.get_or_insert(error);
             });
         }
-        polled
     }
 }
 
 impl Record {
+    /// The stream, and the record that is kept of it.
+    pub(super) fn of<S>(stream: S) -> (Recorded<S>, Self) {
+        let record = Self::default();
+        (Observed::by(record.clone(), stream), record)
+    }
+
     pub(super) fn first_bytes(&self) -> Vec<u8> {
         self.with(|heard| heard.first_bytes.clone())
     }
@@ -75,43 +70,4 @@ pub(super) fn tls_behind(error: &(dyn Error + 'static)) -> Option<TlsError> {
         next = error.source();
     }
     None
-}
-
-impl<S: AsyncRead + Unpin> AsyncRead for Recorded<S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let before = buffer.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
-        let new = buffer.filled().get(before..).unwrap_or_default();
-        if !new.is_empty() {
-            self.record.with(|heard| {
-                let room = MAX_FIRST_BYTES.saturating_sub(heard.first_bytes.len());
-                heard.first_bytes.extend(new.iter().take(room));
-            });
-        }
-        self.note(polled)
-    }
-}
-
-impl<S: AsyncWrite + Unpin> AsyncWrite for Recorded<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.note(polled)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_flush(context);
-        self.note(polled)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
 }

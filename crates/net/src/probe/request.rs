@@ -18,7 +18,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 
 use super::plan::{ProbePlan, ProbeRequest};
-use super::recorded::{Record, Recorded, tls_behind};
+use super::recorded::{Record, tls_behind};
 use super::report::{BodyEnd, HttpSeen, UpgradeSeen};
 use super::{MAX_HEADERS, MAX_READ};
 use crate::dial::{HttpError, within};
@@ -67,7 +67,7 @@ impl Conversation {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let (stream, record) = Recorded::new(stream);
+        let (stream, record) = Record::of(stream);
         let io = TokioIo::new(stream);
         let opened = match form {
             Form::Origin | Form::Absolute => http1::Builder::new()
