@@ -10,7 +10,8 @@ use super::state::State;
 const HEAD: &str = "\
 # Long proofs
 
-What `make soak` ran in full, newest result of each. `make test` runs the same proofs short.
+What ran in full, newest result of each: by `make soak`, or by hand where the row says so. `make
+test` runs the same proofs short.
 
 | date | commit | proof | rounds | time | counts |
 |---|---|---|---|---|---|
