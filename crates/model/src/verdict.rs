@@ -54,8 +54,9 @@ pub enum Limit {
     Time,
     /// The memory for one file was used up.
     Memory,
-    /// A signature's regular expression needed more steps, depth or memory than one may have, or
-    /// the file is larger than expressions search: whether it matches is not known.
+    /// A signature's regular expression needed more steps, depth or memory than one may have, the
+    /// file is larger than expressions search, or a pattern's parts stand at more places than are
+    /// kept: whether the signature matches is not known.
     Expression,
 }
 

@@ -7,6 +7,8 @@ mod pe;
 #[cfg(test)]
 mod tests;
 
+use model::Limit;
+
 use crate::definitions::bytes::{slice, u32_at};
 use crate::kind::Kind;
 
@@ -43,6 +45,8 @@ pub(crate) struct Executable {
     pub(crate) version_info: Vec<u64>,
     /// Where the bytes behind the last section begin, if there are any.
     pub(crate) overlay: Option<u64>,
+    /// Tables hold more entries than are looked at.
+    pub(crate) cut_short: bool,
     /// Of PE files of 32 bits: where the import table is.
     imports: Option<pe::Imports>,
 }
@@ -74,8 +78,13 @@ impl Executable {
 
     /// What the hash of imports is a hash of: `library.function` in lower case, with commas
     /// between. `None` for anything but PE files of 32 bits with an import table that can be read.
-    pub(crate) fn import_list(&self, bytes: &[u8]) -> Option<Vec<u8>> {
-        pe::import_list(self.imports.as_ref()?, &self.sections, bytes)
+    ///
+    /// # Errors
+    /// The limit that a table reached; no list is made then.
+    pub(crate) fn import_list(&self, bytes: &[u8]) -> Result<Option<Vec<u8>>, Limit> {
+        self.imports.as_ref().map_or(Ok(None), |imports| {
+            pe::import_list(imports, &self.sections, bytes)
+        })
     }
 
     /// The bytes of a section, as section hashes take them. Empty when it has none in the file.

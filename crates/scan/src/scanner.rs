@@ -195,6 +195,10 @@ impl Run<'_, '_> {
             .saturating_add(bytes.len() as u64);
         let mut digests = Digests::new(bytes);
         let mut found = Vec::new();
+        if facts.executable.as_ref().is_some_and(|read| read.cut_short) {
+            // Work stands for time, so that the same file always ends at the same place.
+            self.hit(Limit::Time);
+        }
         if whole {
             self.match_hashes(&mut digests, &mut found);
             self.match_parts(bytes, facts.executable.as_ref(), &mut found);
@@ -331,15 +335,19 @@ impl Run<'_, '_> {
     }
 
     fn hit_by(&mut self, limit: Limit, rule: Option<String>) {
+        let hit = LimitHit {
+            limit,
+            member: self.path.clone(),
+            rule,
+        };
+        if self.verdict.limits.contains(&hit) {
+            return;
+        }
         if self.verdict.limits.len() >= MAX_NOTES {
             self.overflow();
             return;
         }
-        self.verdict.limits.push(LimitHit {
-            limit,
-            member: self.path.clone(),
-            rule,
-        });
+        self.verdict.limits.push(hit);
     }
 
     fn remark_here(&mut self, remark: Remark) {

@@ -176,7 +176,7 @@ impl<'d> Patterns<'d> {
             {
                 memory.limited = false;
                 let matches = signature.matches(subject, memory, budget);
-                if memory.limited {
+                if memory.limited && matches != Ok(true) {
                     limited.push(signature.rule);
                 }
                 if matches? {

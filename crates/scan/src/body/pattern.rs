@@ -20,6 +20,8 @@ pub(super) struct Found {
     pub(super) count: u64,
     /// Where the last match begins.
     pub(super) last: usize,
+    /// A part matches at more places than are kept: there may be more matches.
+    pub(super) cut_short: bool,
 }
 
 /// A pattern, read from its program.
@@ -87,16 +89,20 @@ impl<'d> Pattern<'d> {
     ) -> Result<Found, Exhausted> {
         // Ends of the part before, with where the chain began.
         let mut ends: Vec<(usize, usize)> = Vec::new();
+        let mut found = Found::default();
         let one = rest.first().is_some_and(|next| next.most_gap.is_none());
         each(first, file, facts, range, budget, &mut |start, end| {
+            if ends.len() >= MAX_ENDS {
+                found.cut_short = true;
+                return false;
+            }
             ends.push((end, start));
-            !one && ends.len() < MAX_ENDS
+            !one
         })?;
-        let mut found = Found::default();
         for (index, part) in rest.iter().enumerate() {
             ends.sort_unstable();
             let (Some((low, _)), Some((high, _))) = (ends.first(), ends.last()) else {
-                return Ok(Found::default());
+                return Ok(found);
             };
             let from = low.saturating_add(part.least_gap);
             let to = part
@@ -124,8 +130,12 @@ impl<'d> Pattern<'d> {
                     found.last = *began;
                     return found.count < most;
                 }
+                if next.len() >= MAX_ENDS {
+                    found.cut_short = true;
+                    return false;
+                }
                 next.push((end, *began));
-                !one && next.len() < MAX_ENDS
+                !one
             })?;
             ends = next;
         }

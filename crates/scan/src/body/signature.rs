@@ -139,7 +139,7 @@ impl<'d> Signature<'d> {
 
     /// Whether the file satisfies the expression. Subsignatures are tried until that is certain.
     /// The memory's `limited` becomes true when a regular expression reached a limit, which counts
-    /// as no match.
+    /// as no match, or a part of a pattern matches at more places than are kept.
     pub(super) fn matches(
         &self,
         subject: Subject<'_>,
@@ -157,6 +157,7 @@ impl<'d> Signature<'d> {
             let known = (&counts, &lasts);
             let found = self.count(*id, subject, known, memory, budget)?;
             counts.set(*id, found.count);
+            memory.limited |= found.cut_short;
             if let Some(last) = lasts.get_mut(usize::from(*id)) {
                 *last = found.last;
             }
@@ -199,6 +200,7 @@ impl<'d> Signature<'d> {
                 Ok(Found {
                     count: u64::from(holds),
                     last: 0,
+                    cut_short: false,
                 })
             }
             _ => Ok(none),
@@ -233,6 +235,7 @@ impl<'d> Signature<'d> {
             };
             all.count = all.count.saturating_add(found.count);
             all.last = all.last.max(found.last);
+            all.cut_short |= found.cut_short;
         }
         Ok(all)
     }

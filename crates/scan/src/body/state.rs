@@ -23,7 +23,7 @@ pub(crate) struct State {
     /// The part that was tried last and did not match, and where.
     pub(super) failed: Option<(usize, usize)>,
     memory: Memory,
-    /// Rules with an expression that reached a limit of its own. Whoever reports them empties this.
+    /// Rules with an expression or a pattern that reached a limit of its own. Whoever reports them empties this.
     pub(crate) limited: Vec<u32>,
     /// Room for one block's positions.
     pub(super) hits: Hits,
@@ -71,7 +71,7 @@ impl State {
 /// share some.
 #[derive(Debug, Default)]
 pub(super) struct Memory {
-    /// Whether a regular expression of the signature that is evaluated reached a limit.
+    /// Whether an expression or a pattern of the signature that is evaluated reached a limit.
     pub(super) limited: bool,
     /// By the place of the pattern's program; with the number of matches that were counted at most.
     found: HashMap<u32, (u64, Found), BuildHasherDefault<PlaceHasher>>,

@@ -3,6 +3,7 @@
 use std::io::{self, Read};
 
 use flate2::bufread::GzDecoder;
+use model::Limit;
 use model::verdict::Remark;
 
 use super::{Content, Members, UNNAMED};
@@ -21,13 +22,16 @@ pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
         packed_bytes: bytes.len() as u64,
     };
     let _ = members.member(&name, content);
+    if streams.empty_streams > MAX_EMPTY_STREAMS {
+        members.limit(Limit::Members);
+    }
     if streams.trailing_bytes {
         members.remark(Remark::Malformed);
     }
 }
 
-/// Streams without content, one after the other, before the rest is taken for damage: setting up
-/// a decoder for each costs time that no limit on size sees.
+/// Streams without content, one after the other, before the rest is left unread: setting up a
+/// decoder for each costs time that no limit on size sees.
 const MAX_EMPTY_STREAMS: u32 = 1000;
 
 /// All streams as one reader. What follows the last is padding when it is zeros, and otherwise
@@ -61,7 +65,8 @@ impl Read for Streams<'_> {
             }
             self.empty_streams += 1;
             if self.empty_streams > MAX_EMPTY_STREAMS {
-                return Err(io::ErrorKind::InvalidData.into());
+                self.current = None;
+                return Ok(0);
             }
             let rest = self.current.take().map_or(&[][..], GzDecoder::into_inner);
             if rest.starts_with(b"\x1f\x8b") {

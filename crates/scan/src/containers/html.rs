@@ -7,8 +7,6 @@ use super::mail::Base64;
 use super::{Content, Members};
 
 const MARK: &[u8] = b";base64,";
-/// How far before the mark the address begins.
-const ADDRESS_BYTES: usize = 256;
 
 /// Whether there is anything to open.
 pub(super) fn carries_data(bytes: &[u8]) -> bool {
@@ -16,15 +14,17 @@ pub(super) fn carries_data(bytes: &[u8]) -> bool {
 }
 
 pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
+    let is_end = |byte: &u8| matches!(byte, b'"' | b'\'' | b'<' | b'>' | b')');
+    let mut earliest = 0;
     for (number, at) in memmem::find_iter(bytes, MARK).enumerate() {
-        let before = bytes
-            .get(at.saturating_sub(ADDRESS_BYTES)..at)
-            .unwrap_or_default();
-        if memmem::rfind(before, b"data:").is_none() {
+        // The address begins behind the one before, and behind what ends one.
+        let before = bytes.get(earliest..at).unwrap_or_default();
+        earliest = at + MARK.len();
+        let address = before.rsplit(is_end).next().unwrap_or_default();
+        if memmem::rfind(address, b"data:").is_none() {
             continue;
         }
-        let rest = bytes.get(at + MARK.len()..).unwrap_or_default();
-        let is_end = |byte: &u8| matches!(byte, b'"' | b'\'' | b'<' | b'>' | b')');
+        let rest = bytes.get(earliest..).unwrap_or_default();
         let end = rest.iter().position(is_end).unwrap_or(rest.len());
         let text = rest.get(..end).unwrap_or(rest);
         let name = format!("data {}", number + 1);

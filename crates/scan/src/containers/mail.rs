@@ -15,7 +15,7 @@ use super::{Content, Members};
 
 /// Parts inside parts of one message.
 const MAX_NESTING: u32 = 20;
-/// Lines of a header that are looked at, and boundaries that one names.
+/// Boundaries of one header that are looked for.
 const MAX_BOUNDARIES: usize = 16;
 const BEGIN: &[u8] = b"begin ";
 const UNNAMED_PART: &str = "part";
@@ -60,6 +60,9 @@ impl Mail<'_> {
     fn part(&mut self, bytes: &[u8], nesting: u32) -> Option<()> {
         let (header, body) = header::split(bytes);
         let header = Header::read(header);
+        if header.cut_short {
+            self.members.limit(Limit::Members);
+        }
         if nesting >= MAX_NESTING {
             self.members.limit(Limit::Depth);
             return self.leaf(&header, body);

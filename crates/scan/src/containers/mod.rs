@@ -59,6 +59,17 @@ pub(crate) trait Members {
 
     /// A limit that only this format has kept part of the container unread.
     fn limit(&mut self, limit: Limit);
+
+    /// Whether the scan goes on. When its time is used up it doesn't, and that is reported: for
+    /// formats that work long between two members.
+    fn goes_on(&mut self) -> bool;
+
+    /// Takes memory that the format itself needs for so many bytes; `false` when there is not as
+    /// much left, which is reported. What was taken is given back.
+    fn take_memory(&mut self, bytes: u64) -> bool;
+
+    /// Gives back what [`Members::take_memory`] took.
+    fn give_back(&mut self, bytes: u64);
 }
 
 /// What walks a container.

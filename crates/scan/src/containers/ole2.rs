@@ -6,9 +6,7 @@ mod chain;
 mod objects;
 mod vba;
 
-use std::borrow::Cow;
-use std::rc::Rc;
-
+use model::Limit;
 use model::verdict::Remark;
 
 use self::chain::{Chain, Sectors};
@@ -24,7 +22,9 @@ const HEADER_TABLES: usize = 109;
 const MAX_SECTOR: u32 = 0xffff_fffa;
 /// Entries of the directory that are looked at.
 const MAX_ENTRIES: usize = 65_536;
-/// Storages inside storages.
+/// Memory that an entry takes at most, with what is remembered of it.
+const ENTRY_MEMORY_BYTES: usize = 512;
+/// Storages inside storages that paths name.
 const MAX_NESTING: usize = 64;
 const STORAGE: u8 = 1;
 const STREAM: u8 = 2;
@@ -40,8 +40,10 @@ struct Entry {
     child: u32,
     start: u32,
     size: u64,
-    /// The way from the root to the storage that it is in, once it is known.
-    folder: Option<Rc<str>>,
+    /// The storage that it is in, once that is known; the root is none.
+    folder: Option<u32>,
+    /// It is in the tree.
+    reached: bool,
 }
 
 /// A file whose tables were read.
@@ -53,7 +55,19 @@ pub(super) struct File<'a> {
     entries: Vec<Entry>,
     /// Something did not fit.
     malformed: bool,
+    /// There are more entries than are looked at.
+    cut_short: bool,
 }
+
+/// Why a file can't be read.
+enum Unread {
+    Malformed,
+    /// There is not as much memory, which is reported.
+    Memory,
+}
+
+/// Takes memory for so many bytes.
+type Take<'a> = dyn FnMut(usize) -> Result<(), Unread> + 'a;
 
 pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
     // A format of word processors puts its own size before.
@@ -61,38 +75,62 @@ pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
         .get(4..)
         .filter(|rest| rest.starts_with(MAGIC))
         .unwrap_or(bytes);
-    let Some((mut file, mini_start)) = File::read(bytes) else {
-        members.remark(Remark::Malformed);
-        return;
+    let mut held = 0;
+    let mut take = |bytes: usize| {
+        if !members.take_memory(bytes as u64) {
+            return Err(Unread::Memory);
+        }
+        held += bytes as u64;
+        Ok(())
     };
-    let mini = mini_stream(&file, mini_start, bytes.len());
-    file.small.bytes = &mini;
-    file.name_paths();
-    let _ = visit(&file, members);
-    if file.malformed {
-        members.remark(Remark::Malformed);
+    let read = File::read(bytes, &mut take).and_then(|(file, mini_start)| {
+        let mini = mini_stream(&file, mini_start, bytes.len(), &mut take)?;
+        Ok((file, mini))
+    });
+    match read {
+        Ok((mut file, mini)) => {
+            file.small.bytes = &mini;
+            file.find_folders();
+            if file.cut_short {
+                members.limit(Limit::Members);
+            }
+            let _ = visit(&file, members);
+            if file.malformed {
+                members.remark(Remark::Malformed);
+            }
+            if objects::is_encrypted(&file) {
+                members.remark(Remark::Encrypted);
+            }
+        }
+        Err(Unread::Malformed) => members.remark(Remark::Malformed),
+        Err(Unread::Memory) => {}
     }
-    if objects::is_encrypted(&file) {
-        members.remark(Remark::Encrypted);
-    }
+    members.give_back(held);
 }
 
 /// The root's own stream, which holds the small sectors. It can't be larger than the file.
-fn mini_stream(file: &File<'_>, start: u32, most: usize) -> Vec<u8> {
-    let mut mini = Vec::new();
+fn mini_stream(
+    file: &File<'_>,
+    start: u32,
+    most: usize,
+    take: &mut Take<'_>,
+) -> Result<Vec<u8>, Unread> {
+    let length = Chain::new(&file.big, start).length(most);
+    take(length)?;
+    let mut mini = Vec::with_capacity(length);
     for sector in Chain::new(&file.big, start) {
-        if mini.len() + sector.len() > most {
+        if mini.len() + sector.len() > length {
             break;
         }
         mini.extend_from_slice(sector);
     }
-    mini
+    Ok(mini)
 }
 
 /// Hands over all streams and what is in them; `None` when no more are wanted.
 fn visit(file: &File<'_>, members: &mut dyn Members) -> Option<()> {
     for entry in file.entries.iter().filter(|entry| entry.kind == STREAM) {
-        let path = entry.path();
+        let path = file.path(entry);
         file.hand_over(entry, &path, members)?;
         objects::visit(file, entry, &path, members)?;
     }
@@ -102,12 +140,14 @@ fn visit(file: &File<'_>, members: &mut dyn Members) -> Option<()> {
 impl<'a> File<'a> {
     /// Reads the header, the tables and the directory. Returns where the stream of small sectors
     /// begins, too.
-    fn read(bytes: &'a [u8]) -> Option<(Self, u32)> {
-        let header = bytes.get(..HEADER_BYTES)?;
-        let shift = u32::from(u16_at(header, 30)?);
-        let small_shift = u32::from(u16_at(header, 32)?);
+    fn read(bytes: &'a [u8], take: &mut Take<'_>) -> Result<(Self, u32), Unread> {
+        let header = bytes.get(..HEADER_BYTES).ok_or(Unread::Malformed)?;
+        let half = |at| u16_at(header, at).ok_or(Unread::Malformed);
+        let word = |at| u32_at(header, at).ok_or(Unread::Malformed);
+        let shift = u32::from(half(30)?);
+        let small_shift = u32::from(half(32)?);
         if !(7..=20).contains(&shift) || !(3..=12).contains(&small_shift) {
-            return None;
+            return Err(Unread::Malformed);
         }
         // The header takes the first sector.
         let mut big = Sectors {
@@ -115,15 +155,24 @@ impl<'a> File<'a> {
             size: 1 << shift,
             table: Vec::new(),
         };
-        big.table = big.read_table(header)?;
-        let small_table: Vec<u32> = Chain::new(&big, u32_at(header, 60)?)
-            .flat_map(numbers)
-            .take(bytes.len() / 4)
-            .collect();
+        take(big.count().saturating_mul(4))?;
+        big.table = big.read_table(header).ok_or(Unread::Malformed)?;
+        // There are no more small sectors than have room in the file.
+        let small_chain = Chain::new(&big, word(60)?);
+        let most = bytes.len() >> small_shift;
+        take(small_chain.length(most.saturating_mul(4)))?;
+        let small_table = Chain::new(&big, word(60)?).flat_map(numbers).take(most);
+        let small_table: Vec<u32> = small_table.collect();
+        let directory = Chain::new(&big, word(48)?);
+        let directory_bytes = directory.length(MAX_ENTRIES * ENTRY_BYTES);
+        take(directory_bytes / ENTRY_BYTES * ENTRY_MEMORY_BYTES)?;
         let mut entries: Vec<Entry> = Vec::new();
-        for sector in Chain::new(&big, u32_at(header, 48)?) {
+        let mut cut_short = false;
+        for sector in Chain::new(&big, word(48)?) {
             entries.extend(sector.chunks_exact(ENTRY_BYTES).filter_map(Entry::read));
-            if entries.len() >= MAX_ENTRIES {
+            cut_short = entries.len() > MAX_ENTRIES;
+            if cut_short {
+                entries.truncate(MAX_ENTRIES);
                 break;
             }
         }
@@ -131,16 +180,17 @@ impl<'a> File<'a> {
         let mini_start = root.map_or(u32::MAX, |root| root.start);
         let file = Self {
             malformed: root.is_none(),
+            cut_short,
             small: Sectors {
                 bytes: &[],
                 size: 1 << small_shift,
                 table: small_table,
             },
             big,
-            cutoff: u32_at(header, 56)?.into(),
+            cutoff: word(56)?.into(),
             entries,
         };
-        Some((file, mini_start))
+        Ok((file, mini_start))
     }
 
     fn sectors(&self, entry: &Entry) -> &Sectors<'a> {
@@ -171,58 +221,84 @@ impl<'a> File<'a> {
         flow.continue_value()
     }
 
-    /// The first `most` bytes of a stream.
-    fn bytes_of(&self, entry: &Entry, most: usize) -> Cow<'_, [u8]> {
-        let length = usize::try_from(entry.size).map_or(most, |size| size.min(most));
+    /// Lets `look` see the bytes of a stream; without memory for one in pieces, which is reported,
+    /// it doesn't. `None` when no more is wanted.
+    fn look_at<M>(&self, entry: &Entry, members: &mut dyn Members, look: M) -> Option<()>
+    where
+        M: FnOnce(&[u8], &mut dyn Members) -> Option<()>,
+    {
+        members.goes_on().then_some(())?;
         let sectors = self.sectors(entry);
-        if let Some(content) = sectors.contiguous(entry.start, length as u64) {
-            return Cow::Borrowed(content);
+        if let Some(content) = sectors.contiguous(entry.start, entry.size) {
+            return look(content, members);
         }
-        let mut bytes = Vec::new();
-        for sector in Chain::new(sectors, entry.start) {
-            if bytes.len() >= length {
-                break;
-            }
-            bytes.extend_from_slice(sector);
+        let stated = usize::try_from(entry.size).unwrap_or(usize::MAX);
+        let length = Chain::new(sectors, entry.start).length(stated);
+        if !members.take_memory(length as u64) {
+            return Some(());
         }
-        bytes.truncate(length);
-        Cow::Owned(bytes)
+        let flow = look(&self.head(entry, length), members);
+        members.give_back(length as u64);
+        flow
     }
 
-    /// The stream with this path, in any case of letters.
-    fn stream(&self, path: &str) -> Option<&Entry> {
+    /// The first `most` bytes of a stream.
+    fn head(&self, entry: &Entry, most: usize) -> Vec<u8> {
+        let length = usize::try_from(entry.size).map_or(most, |size| size.min(most));
+        let mut bytes = Vec::with_capacity(length);
+        for sector in Chain::new(self.sectors(entry), entry.start) {
+            let left = length - bytes.len();
+            if left == 0 {
+                break;
+            }
+            bytes.extend_from_slice(sector.get(..left).unwrap_or(sector));
+        }
+        bytes
+    }
+
+    /// The stream of the root with this name, in any case of letters.
+    fn stream(&self, name: &str) -> Option<&Entry> {
         self.entries.iter().find(|entry| {
-            let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
-            entry.kind == STREAM
-                && entry.name.eq_ignore_ascii_case(name)
-                && entry
-                    .folder
-                    .as_deref()
-                    .unwrap_or("")
-                    .eq_ignore_ascii_case(folder)
+            entry.kind == STREAM && entry.folder.is_none() && entry.name.eq_ignore_ascii_case(name)
         })
     }
 
+    /// The way from the root.
+    fn path(&self, entry: &Entry) -> String {
+        let mut names = vec![entry.name.as_str()];
+        let mut folder = entry.folder;
+        while let Some(storage) = folder
+            .filter(|_| names.len() <= MAX_NESTING)
+            .and_then(|index| self.entries.get(usize::try_from(index).ok()?))
+        {
+            names.push(&storage.name);
+            folder = storage.folder;
+        }
+        names.reverse();
+        names.join("/")
+    }
+
     /// Walks the tree from the root, each entry at most once.
-    fn name_paths(&mut self) {
-        let Some(root) = self.entries.iter().position(|entry| entry.kind == ROOT) else {
+    fn find_folders(&mut self) {
+        let Some(root) = self.entries.iter().find(|entry| entry.kind == ROOT) else {
             return;
         };
-        let child = self.entries.get(root).map_or(u32::MAX, |root| root.child);
-        let mut open: Vec<(u32, Rc<str>, usize)> = vec![(child, Rc::from(""), 0)];
+        let mut open: Vec<(u32, Option<u32>, usize)> = vec![(root.child, None, 0)];
         while let Some((index, folder, nesting)) = open.pop() {
             let entry = usize::try_from(index)
                 .ok()
                 .and_then(|index| self.entries.get_mut(index));
-            let Some(entry) = entry.filter(|entry| entry.folder.is_none()) else {
+            let Some(entry) = entry.filter(|entry| !entry.reached) else {
                 self.malformed |= index < MAX_SECTOR;
                 continue;
             };
-            open.push((entry.left, Rc::clone(&folder), nesting));
-            open.push((entry.right, Rc::clone(&folder), nesting));
-            entry.folder = Some(folder);
+            open.push((entry.left, folder, nesting));
+            open.push((entry.right, folder, nesting));
+            entry.folder = folder;
+            entry.reached = true;
+            // What is deeper is read as well; it only has no path.
             if entry.kind == STORAGE && nesting < MAX_NESTING {
-                open.push((entry.child, Rc::from(entry.path()), nesting + 1));
+                open.push((entry.child, Some(index), nesting + 1));
             }
         }
     }
@@ -247,15 +323,8 @@ impl Entry {
             start: u32_at(bytes, 116)?,
             size: size.into(),
             folder: None,
+            reached: false,
         })
-    }
-
-    /// The way from the root.
-    fn path(&self) -> String {
-        match self.folder.as_deref() {
-            None | Some("") => self.name.clone(),
-            Some(folder) => format!("{folder}/{}", self.name),
-        }
     }
 }
 

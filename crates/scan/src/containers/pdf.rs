@@ -13,8 +13,6 @@ use self::dictionary::Dictionary;
 use self::filter::Filter;
 use super::{Content, Members};
 
-/// How far before the word `stream` its dictionary may begin.
-const MAX_DICTIONARY_BYTES: usize = 1 << 20;
 /// Filters of one stream.
 const MAX_FILTERS: usize = 8;
 
@@ -107,9 +105,7 @@ impl<'a> Stream<'a> {
             if before.ends_with(b"end") || !before.trim_ascii_end().ends_with(b">>") {
                 continue;
             }
-            let window = before
-                .get(found.saturating_sub(MAX_DICTIONARY_BYTES).max(earliest)..)
-                .unwrap_or_default();
+            let window = before.get(earliest..).unwrap_or_default();
             let start = memmem::rfind(window, b"obj").unwrap_or(0);
             let dictionary = Dictionary::new(window.get(start..)?);
             let data_at = bytes.len() - data.len();

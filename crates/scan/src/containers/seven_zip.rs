@@ -16,17 +16,18 @@ use crate::definitions::bytes::{slice, u64_at};
 
 pub(super) const MAGIC: &[u8] = b"7z\xbc\xaf\x27\x1c";
 const START_BYTES: usize = 32;
-/// A header that is packed may be this large.
+/// A header may be this large.
 const MAX_HEADER_BYTES: u64 = 16 << 20;
 /// Headers packed inside packed headers.
 const MAX_PACKED_HEADERS: usize = 4;
+/// Bytes that are passed over between two looks at the clock.
+const PASSED_BYTES: u64 = 8 << 20;
 
 pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
     match archive(bytes) {
         Ok(archive) => files(bytes, &archive, members),
         Err(Trouble::Remark(remark)) => members.remark(remark),
-        Err(Trouble::Memory) => members.limit(Limit::Memory),
-        Err(Trouble::Size) => members.limit(Limit::MemberSize),
+        Err(Trouble::Limit(limit)) => members.limit(limit),
     }
 }
 
@@ -42,19 +43,23 @@ fn next_header(bytes: &[u8]) -> Option<&[u8]> {
 
 /// Reads the header, unpacking it as often as it is packed.
 fn archive(bytes: &[u8]) -> Result<Archive, Trouble> {
-    let mut header = next_header(bytes).ok_or(Trouble::MALFORMED)?.to_vec();
+    let header = next_header(bytes).ok_or(Trouble::MALFORMED)?;
     if header.is_empty() {
         return Ok(Archive::default());
     }
+    if header.len() as u64 > MAX_HEADER_BYTES {
+        return Err(Trouble::Limit(Limit::MemberSize));
+    }
+    let mut header = header.to_vec();
     for _ in 0..MAX_PACKED_HEADERS {
-        let packed = match header::read(&header).ok_or(Trouble::MALFORMED)? {
+        let packed = match header::read(&header)? {
             Header::Plain(archive) => return Ok(archive),
             Header::Packed(archive) => archive,
         };
         let folder = packed.folders.first().ok_or(Trouble::MALFORMED)?;
         let size = folder.size();
         if size > MAX_HEADER_BYTES {
-            return Err(Trouble::Size);
+            return Err(Trouble::Limit(Limit::MemberSize));
         }
         header = Vec::new();
         folder
@@ -63,7 +68,7 @@ fn archive(bytes: &[u8]) -> Result<Archive, Trouble> {
             .read_to_end(&mut header)
             .map_err(|_| Trouble::MALFORMED)?;
     }
-    Err(Trouble::MALFORMED)
+    Err(Trouble::Limit(Limit::Depth))
 }
 
 /// What follows the start, which all places count from.
@@ -78,12 +83,8 @@ fn files(bytes: &[u8], archive: &Archive, members: &mut dyn Members) {
         let named: Vec<&[u8]> = own.map(Vec::as_slice).collect();
         let flow = match folder.reader(data(bytes), &archive.packed) {
             Ok(mut reader) => members_of(folder, &named, &mut *reader, archive, members),
-            Err(Trouble::Memory) => {
-                members.limit(Limit::Memory);
-                Some(())
-            }
-            Err(Trouble::Size) => {
-                members.limit(Limit::MemberSize);
+            Err(Trouble::Limit(limit)) => {
+                members.limit(limit);
                 Some(())
             }
             Err(Trouble::Remark(remark)) => (0..folder.files.len()).try_for_each(|index| {
@@ -125,12 +126,25 @@ fn members_of(
             .continue_value()?;
         // What a limit left of this file comes before the next one.
         let failed = counted.failed;
-        if failed || file.limit() > 0 && io::copy(&mut file, &mut io::sink()).is_err() {
+        if failed || !pass_over(&mut file, members)? {
             members.remark(Remark::Malformed);
             return Some(());
         }
     }
     Some(())
+}
+
+/// Reads to the end of a file; whether it could be. `None` when no more is wanted.
+fn pass_over<R: Read>(file: &mut io::Take<R>, members: &mut dyn Members) -> Option<bool> {
+    while file.limit() > 0 {
+        members.goes_on().then_some(())?;
+        match io::copy(&mut file.take(PASSED_BYTES), &mut io::sink()) {
+            Ok(0) => return Some(true),
+            Ok(_) => {}
+            Err(_) => return Some(false),
+        }
+    }
+    Some(true)
 }
 
 /// A file of a stated size; data that ends before is damage.

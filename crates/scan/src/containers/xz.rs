@@ -10,16 +10,22 @@ use super::{Content, Members, UNNAMED};
 use crate::limits::LZMA_MEMORY_BYTES;
 
 pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
-    let Ok(stream) = Stream::new_stream_decoder(LZMA_MEMORY_BYTES, CONCATENATED) else {
+    let Ok(mut reader) = reader(bytes) else {
         let _ = members.member(UNNAMED, Content::Unreadable(Remark::Malformed));
         return;
     };
-    let mut reader = MemoryAware(XzDecoder::new_stream(bytes, stream));
     let content = Content::Packed {
         reader: &mut reader,
         packed_bytes: bytes.len() as u64,
     };
     let _ = members.member(UNNAMED, content);
+}
+
+/// What comes out of these streams; reading fails with [`io::ErrorKind::OutOfMemory`] when one needs
+/// more memory than allowed.
+pub(super) fn reader(packed: &[u8]) -> Result<MemoryAware<'_>, liblzma::stream::Error> {
+    let stream = Stream::new_stream_decoder(LZMA_MEMORY_BYTES, CONCATENATED)?;
+    Ok(MemoryAware(XzDecoder::new_stream(packed, stream)))
 }
 
 /// Tells "needs more memory than allowed" from "broken".

@@ -12,7 +12,7 @@ use memchr::memmem;
 use model::verdict::Remark;
 use zip::read::{ZipReadOptions, read_zipfile_from_stream_with_options};
 
-use super::{Content, Members};
+use super::{Content, Members, xz, zstd};
 use crate::definitions::bytes::{slice, u16_at, u32_at, u64_at};
 
 pub(super) use local::{is_embedded, walk_embedded};
@@ -138,6 +138,15 @@ fn one(
                 packed_bytes: packed.len() as u64,
             },
         )
+    } else if let Some(mut decoder) = bounded(entry.method, packed) {
+        let mut reader = counted.over(&mut *decoder);
+        members.member(
+            entry.name,
+            Content::Packed {
+                reader: &mut reader,
+                packed_bytes: packed.len() as u64,
+            },
+        )
     } else if OTHER_METHODS.contains(&entry.method) {
         other_method(entry, packed, &mut counted, members)
     } else {
@@ -147,7 +156,16 @@ fn one(
     flow.continue_value()
 }
 
-/// These methods are decoded by the zip library, behind a local header made
+/// Decoders whose memory is limited, for methods that may ask for any amount.
+fn bounded(method: u16, packed: &[u8]) -> Option<Box<dyn Read + '_>> {
+    match method {
+        93 => Some(Box::new(zstd::reader(packed).ok()?)),
+        95 => Some(Box::new(xz::reader(packed).ok()?)),
+        _ => None,
+    }
+}
+
+/// Other methods are decoded by the zip library, behind a local header made
 /// here: the archive's own may lie.
 fn other_method(
     entry: &Entry<'_>,

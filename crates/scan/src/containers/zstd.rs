@@ -1,6 +1,6 @@
 //! Zstandard (RFC 8878): one member, of one or more frames, skippable ones between.
 
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 use model::verdict::Remark;
 use zstd::stream::read::Decoder;
@@ -11,15 +11,11 @@ use super::{Content, Members, UNNAMED};
 const WINDOW_LOG: u32 = 27;
 
 pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
-    let decoder = Decoder::with_buffer(bytes).and_then(|mut decoder| {
-        decoder.window_log_max(WINDOW_LOG)?;
-        Ok(decoder)
-    });
-    let _ = match decoder {
-        Ok(decoder) => members.member(
+    let _ = match reader(bytes) {
+        Ok(mut reader) => members.member(
             UNNAMED,
             Content::Packed {
-                reader: &mut MemoryAware(decoder),
+                reader: &mut reader,
                 packed_bytes: bytes.len() as u64,
             },
         ),
@@ -27,10 +23,18 @@ pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
     };
 }
 
-/// Tells "needs more memory than allowed" from "broken", which the library says in words only.
-struct MemoryAware<'a>(Decoder<'static, &'a [u8]>);
+/// What comes out of these frames; reading fails with [`io::ErrorKind::OutOfMemory`] when one needs
+/// a larger window.
+pub(super) fn reader<R: BufRead>(packed: R) -> io::Result<impl Read + use<R>> {
+    let mut decoder = Decoder::with_buffer(packed)?;
+    decoder.window_log_max(WINDOW_LOG)?;
+    Ok(MemoryAware(decoder))
+}
 
-impl Read for MemoryAware<'_> {
+/// Tells "needs more memory than allowed" from "broken", which the library says in words only.
+struct MemoryAware<R: BufRead>(Decoder<'static, R>);
+
+impl<R: BufRead> Read for MemoryAware<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer).map_err(|error| {
             if error.to_string().contains("memory") {

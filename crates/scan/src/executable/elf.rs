@@ -95,6 +95,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Executable> {
         entry_point: Some(entry_point & u64::from(u32::MAX)),
         overlay: overlay(&sections, bytes),
         version_info: Vec::new(),
+        cut_short: false,
         imports: None,
         sections,
     })

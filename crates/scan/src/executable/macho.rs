@@ -50,6 +50,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Executable> {
         entry_point: Some(entry_point),
         overlay: super::overlay(&walk.sections, bytes),
         version_info: Vec::new(),
+        cut_short: false,
         imports: None,
         sections: walk.sections,
     })

@@ -67,12 +67,14 @@ impl Addresses<'_> {
 
 pub(super) fn read(bytes: &[u8]) -> Option<Executable> {
     let layout = Layout::read(bytes)?;
-    let version_info = version_info::offsets(bytes, layout.addresses(bytes), layout.resources);
+    let (version_info, cut_short) =
+        version_info::offsets(bytes, layout.addresses(bytes), layout.resources);
     Some(Executable {
         format: ExecutableFormat::Pe,
         entry_point: Some(layout.entry_point),
         overlay: overlay(&layout.sections, bytes),
         version_info,
+        cut_short,
         imports: layout.imports,
         sections: layout.sections,
     })

@@ -159,7 +159,7 @@ impl Signatures {
                 false,
             );
         }
-        if let Some(list) = executable.import_list(bytes) {
+        if let Ok(Some(list)) = executable.import_list(bytes) {
             let hash = hex::encode(Md5::digest(&list));
             writeln!(self.imp, "{hash}:{}:{}", list.len(), name("Imports")).unwrap();
             self.note(&name("Imports"), true);

@@ -1,8 +1,8 @@
 //! Text in lower case with single spaces, as ClamAV's signatures for text expect it: tabs, line ends
 //! and spaces become one space, other control characters and bytes beyond ASCII are left out.
 
-/// Longer files are matched as they are only, as ClamAV has it.
-const MAX_BYTES: usize = 20 << 20;
+/// Longer files are matched as they are only, as ClamAV has it; the verdict says so.
+pub(crate) const MAX_BYTES: usize = 20 << 20;
 
 /// Bytes that are taken at a time where nothing is left out.
 const WORD: usize = 8;

@@ -17,6 +17,9 @@ impl Run<'_, '_> {
         if bytes.is_empty() {
             return;
         }
+        if matches!(facts.target, Target::Text | Target::Html) && bytes.len() > text::MAX_BYTES {
+            self.hit(Limit::MemberSize);
+        }
         let context = Context {
             containers: &self.containers,
         };

@@ -27,11 +27,16 @@ impl Run<'_, '_> {
         else {
             return;
         };
-        let wanted = self.has_tables(Hashed::Imports);
-        if let Some(list) = wanted.then(|| executable.import_list(bytes)).flatten() {
-            let mut digests = Digests::new(&list);
-            if self.look_up(Hashed::Imports, &mut digests, found).is_err() {
-                self.note_damage();
+        if self.has_tables(Hashed::Imports) {
+            match executable.import_list(bytes) {
+                Ok(Some(list)) => {
+                    let mut digests = Digests::new(&list);
+                    if self.look_up(Hashed::Imports, &mut digests, found).is_err() {
+                        self.note_damage();
+                    }
+                }
+                Ok(None) => {}
+                Err(limit) => self.hit(limit),
             }
         }
         if !self.has_tables(Hashed::Section) {

@@ -116,10 +116,7 @@ impl Run<'_, '_> {
 
 impl Members for Run<'_, '_> {
     fn member(&mut self, name: &[u8], content: Content<'_>) -> ControlFlow<()> {
-        if !self.stopped && self.time_left().is_none() {
-            self.stop(Limit::Time);
-        }
-        if self.stopped {
+        if !self.goes_on() {
             return ControlFlow::Break(());
         }
         if self.verdict.members >= self.limits.members {
@@ -165,6 +162,27 @@ impl Members for Run<'_, '_> {
 
     fn limit(&mut self, limit: Limit) {
         self.hit(limit);
+    }
+
+    fn goes_on(&mut self) -> bool {
+        if !self.stopped && self.time_left().is_none() {
+            self.stop(Limit::Time);
+        }
+        !self.stopped
+    }
+
+    fn take_memory(&mut self, bytes: u64) -> bool {
+        let held = self.held.saturating_add(bytes);
+        if held > self.limits.memory_bytes {
+            self.hit(Limit::Memory);
+            return false;
+        }
+        self.held = held;
+        true
+    }
+
+    fn give_back(&mut self, bytes: u64) {
+        self.held = self.held.saturating_sub(bytes);
     }
 }
 

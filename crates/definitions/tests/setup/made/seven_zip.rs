@@ -81,3 +81,70 @@ pub(crate) fn seven_zip(files: &[(&str, &[u8])], is_stored: bool) -> Vec<u8> {
     );
     archive(&packed, &header)
 }
+
+/// A header of files and folders in numbers that are only stated.
+fn stated(folders: u64, files: u64) -> Vec<u8> {
+    let mut out = vec![0x01, 0x04, 0x06];
+    number(&mut out, 0);
+    out.push(1);
+    out.push(0x09);
+    number(&mut out, 1);
+    out.extend([0x00, 0x07, 0x0b]);
+    number(&mut out, folders);
+    out.push(0);
+    out.extend([1, 1, 0].repeat(usize::try_from(folders).unwrap()));
+    out.push(0x0c);
+    out.extend(vec![1; usize::try_from(folders).unwrap()]);
+    out.extend([0x00, 0x00, 0x05]);
+    number(&mut out, files);
+    out.extend([0x00, 0x00]);
+    out
+}
+
+/// So many folders of one byte.
+pub(crate) fn with_folders(count: u64) -> Vec<u8> {
+    archive(b"x", &stated(count, count))
+}
+
+/// One folder, and so many files.
+pub(crate) fn with_files(count: u64) -> Vec<u8> {
+    archive(b"x", &stated(1, count))
+}
+
+/// A header with so many bytes of properties, which no one needs.
+pub(crate) fn with_long_header(length: u64) -> Vec<u8> {
+    let mut header = vec![0x01, 0x02, 0x19];
+    number(&mut header, length);
+    header.extend(vec![0; usize::try_from(length).unwrap()]);
+    header.extend([0x00, 0x00]);
+    archive(b"", &header)
+}
+
+/// One file that a coder with this method packed.
+pub(crate) fn packed_as(method: &[u8], packed: &[u8], size: u64) -> Vec<u8> {
+    let method = [&[u8::try_from(method.len()).unwrap()], method].concat();
+    let header = header(packed.len() as u64, size, &method, &[("a", size)]);
+    archive(packed, &header)
+}
+
+/// A file with a needle, whose header is stored so often inside of headers.
+pub(crate) fn with_header_packed(levels: u32) -> Vec<u8> {
+    let content = b"a NEEDLE";
+    let size = content.len() as u64;
+    let mut data = content.to_vec();
+    let mut header = header(size, size, &[1, 0], &[("a", size)]);
+    for _ in 0..levels {
+        let at = data.len() as u64;
+        let length = header.len() as u64;
+        data.extend(&header);
+        header = vec![0x17, 0x06];
+        number(&mut header, at);
+        header.push(1);
+        header.push(0x09);
+        number(&mut header, length);
+        header.extend([0x00, 0x07, 0x0b, 1, 0, 1, 1, 0, 0x0c]);
+        number(&mut header, length);
+        header.extend([0x00, 0x00]);
+    }
+    archive(&data, &header)
+}

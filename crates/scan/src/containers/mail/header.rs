@@ -22,6 +22,8 @@ pub(super) struct Header {
     pub(super) is_message: bool,
     /// The name of the file.
     pub(super) name: Option<Vec<u8>>,
+    /// It names more boundaries than are looked for.
+    pub(super) cut_short: bool,
 }
 
 impl Header {
@@ -35,6 +37,7 @@ impl Header {
             encoding: Encoding::Plain,
             is_message: false,
             name: None,
+            cut_short: false,
         };
         for line in unfolded(bytes) {
             let Some(colon) = memchr(b':', &line) else {
@@ -75,8 +78,11 @@ impl Header {
                 stated
             };
             match plain {
-                b"boundary" if !stated.is_empty() && self.boundaries.len() < MAX_BOUNDARIES => {
-                    self.boundaries.push(stated);
+                b"boundary" if !stated.is_empty() => {
+                    self.cut_short |= self.boundaries.len() >= MAX_BOUNDARIES;
+                    if !self.cut_short {
+                        self.boundaries.push(stated);
+                    }
                 }
                 b"name" | b"filename" if !stated.is_empty() => self.name = Some(stated),
                 _ => {}

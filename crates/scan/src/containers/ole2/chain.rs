@@ -41,7 +41,8 @@ impl<'a> Sectors<'a> {
             .filter_map(|index| u32_at(header, 76 + 4 * index))
             .collect();
         let mut more = u32_at(header, 68)?;
-        for _ in 0..self.count() {
+        // No table is longer than there are sectors.
+        while places.len() < HEADER_TABLES + self.count() {
             let Some(sector) = self.get(more) else {
                 break;
             };
@@ -51,7 +52,6 @@ impl<'a> Sectors<'a> {
         }
         let mut table = Vec::new();
         for sector in places.into_iter().filter_map(|place| self.get(place)) {
-            // No table is longer than there are sectors.
             if table.len() >= self.count() {
                 break;
             }
@@ -85,6 +85,18 @@ impl<'s, 'a> Chain<'s, 'a> {
             next: Some(start),
             left: sectors.count(),
         }
+    }
+
+    /// How many bytes there are, up to so many.
+    pub(super) fn length(self, most: usize) -> usize {
+        let mut length = 0;
+        for sector in self {
+            if length >= most {
+                break;
+            }
+            length += sector.len();
+        }
+        length.min(most)
     }
 
     pub(super) const fn reader(self, size: u64) -> ChainReader<'s, 'a> {

@@ -7,8 +7,6 @@ use super::{Entry, File};
 use crate::containers::{Content, Members};
 use crate::definitions::bytes::{slice, u16_at, u32_at};
 
-/// A stream with embedded files is read up to here.
-const MAX_STREAM_BYTES: usize = 64 << 20;
 const NATIVE: &str = "\u{1}Ole10Native";
 const POWERPOINT: &str = "PowerPoint Document";
 /// A record of PowerPoint with an object, and the instance that says it is packed.
@@ -26,16 +24,18 @@ pub(super) fn visit(
     members: &mut dyn Members,
 ) -> Option<()> {
     if entry.name.eq_ignore_ascii_case(NATIVE) {
-        let stream = file.bytes_of(entry, MAX_STREAM_BYTES);
-        if let Some((name, content)) = native(&stream) {
+        return file.look_at(entry, members, |stream, members| {
+            let Some((name, content)) = native(stream) else {
+                return Some(());
+            };
             let name = [path.as_bytes(), b"/", name].concat();
-            return members
+            members
                 .member(&name, Content::Plain(content))
-                .continue_value();
-        }
-    } else if entry.name.eq_ignore_ascii_case(POWERPOINT) {
-        let stream = file.bytes_of(entry, MAX_STREAM_BYTES);
-        return powerpoint(&stream, members);
+                .continue_value()
+        });
+    }
+    if entry.name.eq_ignore_ascii_case(POWERPOINT) {
+        return file.look_at(entry, members, powerpoint);
     }
     Some(())
 }
@@ -98,8 +98,7 @@ fn powerpoint(stream: &[u8], members: &mut dyn Members) -> Option<()> {
 
 /// Whether the document can't be read without a password, by the marks of its program.
 pub(super) fn is_encrypted(file: &File<'_>) -> bool {
-    let head =
-        |path: &str, length: usize| file.stream(path).map(|entry| file.bytes_of(entry, length));
+    let head = |name: &str, length: usize| file.stream(name).map(|entry| file.head(entry, length));
     let word = head("WordDocument", 12)
         .filter(|head| u16_at(head, 0) == Some(WORD_MARK))
         .and_then(|head| u16_at(&head, 10))
@@ -109,7 +108,7 @@ pub(super) fn is_encrypted(file: &File<'_>) -> bool {
         .is_some_and(|mark| mark == 0xf3d1_c4df);
     let excel = ["Workbook", "Book"]
         .iter()
-        .any(|path| head(path, 4096).is_some_and(|head| has_password_record(&head)));
+        .any(|name| head(name, 4096).is_some_and(|head| has_password_record(&head)));
     file.stream("EncryptedPackage").is_some() || word || powerpoint || excel
 }
 

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::io::{self, Read};
 
 use memchr::memmem;
+use model::Limit;
 
 use super::{Entry, File, STREAM};
 use crate::containers::{Content, Members};
 use crate::definitions::bytes::{slice, u16_at, u32_at};
 
-/// A list of modules longer than this is not read.
-const MAX_LIST_BYTES: u64 = 4 << 20;
-const MAX_MODULE_BYTES: usize = 16 << 20;
+/// A list of modules is read up to here.
+const MAX_LIST_BYTES: usize = 4 << 20;
 /// Lists of modules that are read.
 const MAX_PROJECTS: usize = 32;
 const CHUNK_BYTES: usize = 4096;
@@ -22,67 +22,86 @@ const PROJECT_VERSION: u16 = 0x09;
 const MODULE_STREAM: u16 = 0x1a;
 const MODULE_OFFSET: u16 = 0x31;
 
+/// Where source texts begin in the streams of modules: by the storage of the stream, and its name in
+/// lower case.
+type Offsets = HashMap<(Option<u32>, String), usize>;
+
+fn key(entry: &Entry) -> (Option<u32>, String) {
+    (entry.folder, entry.name.to_ascii_lowercase())
+}
+
 /// Hands over the source texts of all projects.
 pub(super) fn visit(file: &File<'_>, members: &mut dyn Members) -> Option<()> {
-    let stated = stated_offsets(file);
+    let stated = stated_offsets(file, members)?;
     for entry in file.entries.iter().filter(|entry| entry.kind == STREAM) {
-        let stream = file.bytes_of(entry, MAX_MODULE_BYTES);
-        let path = entry.path();
-        let begins = |offset: &usize| stream.get(*offset) == Some(&1);
-        // Where the list is missing or lies, the text shows by itself.
-        let offset = stated
-            .get(&path.to_ascii_lowercase())
-            .copied()
-            .filter(begins)
-            .or_else(|| memmem::find(&stream, BEGINNING)?.checked_sub(3))
-            .filter(begins);
-        let Some(packed) = offset.and_then(|offset| stream.get(offset..)) else {
-            continue;
-        };
-        let content = Content::Packed {
-            reader: &mut Decompressed::new(packed),
-            packed_bytes: packed.len() as u64,
-        };
-        let name = format!("{path}.vba");
-        members.member(name.as_bytes(), content).continue_value()?;
+        file.look_at(entry, members, |stream, members| {
+            let begins = |offset: &usize| stream.get(*offset) == Some(&1);
+            // Where the list is missing or lies, the text shows by itself.
+            let offset = stated
+                .get(&key(entry))
+                .copied()
+                .filter(begins)
+                .or_else(|| memmem::find(stream, BEGINNING)?.checked_sub(3))
+                .filter(begins);
+            let Some(packed) = offset.and_then(|offset| stream.get(offset..)) else {
+                return Some(());
+            };
+            let content = Content::Packed {
+                reader: &mut Decompressed::new(packed),
+                packed_bytes: packed.len() as u64,
+            };
+            let name = format!("{}.vba", file.path(entry));
+            members.member(name.as_bytes(), content).continue_value()
+        })?;
     }
     Some(())
 }
 
-/// Where source texts begin in the streams of modules, by the lists beside them; by paths in lower
-/// case.
-fn stated_offsets(file: &File<'_>) -> HashMap<String, usize> {
+/// Where source texts begin by the lists beside the streams; `None` when no more is wanted.
+fn stated_offsets(file: &File<'_>, members: &mut dyn Members) -> Option<Offsets> {
     let is_list = |entry: &&Entry| entry.kind == STREAM && entry.name.eq_ignore_ascii_case("dir");
-    let mut offsets = HashMap::new();
-    for list in file.entries.iter().filter(is_list).take(MAX_PROJECTS) {
-        let packed = file.bytes_of(list, MAX_MODULE_BYTES);
-        let mut records = Vec::new();
-        let reader = Decompressed::new(&packed);
-        let _ = reader.take(MAX_LIST_BYTES).read_to_end(&mut records);
-        let folder = list.folder.as_deref().unwrap_or_default();
-        let _ = modules(&records, folder, &mut offsets);
+    let mut lists = file.entries.iter().filter(is_list).peekable();
+    if lists.peek().is_none() {
+        return Some(Offsets::new());
     }
-    offsets
+    // Only what is there is remembered, whatever else lists name.
+    let streams = file.entries.iter().filter(|entry| entry.kind == STREAM);
+    let mut offsets: Offsets = streams.map(|entry| (key(entry), usize::MAX)).collect();
+    for list in lists.by_ref().take(MAX_PROJECTS) {
+        file.look_at(list, members, |packed, members| {
+            let mut records = Vec::new();
+            let reader = Decompressed::new(packed);
+            let _ = reader
+                .take(MAX_LIST_BYTES as u64 + 1)
+                .read_to_end(&mut records);
+            if records.len() > MAX_LIST_BYTES {
+                members.limit(Limit::MemberSize);
+            }
+            let _ = modules(&records, list.folder, &mut offsets);
+            Some(())
+        })?;
+    }
+    if lists.next().is_some() {
+        members.limit(Limit::Members);
+    }
+    Some(offsets)
 }
 
-fn modules(mut rest: &[u8], folder: &str, offsets: &mut HashMap<String, usize>) -> Option<()> {
+fn modules(mut rest: &[u8], folder: Option<u32>, offsets: &mut Offsets) -> Option<()> {
     let mut name = None;
     while let (Some(kind), Some(size)) = (u16_at(rest, 0), u32_at(rest, 2)) {
         // This one's size leaves out two bytes.
         let size = if kind == PROJECT_VERSION { 6 } else { size };
         let data = slice(rest, 6, usize::try_from(size).ok()?)?;
         if kind == MODULE_STREAM {
-            name = Some(String::from_utf8_lossy(data));
+            name = Some(String::from_utf8_lossy(data).to_ascii_lowercase());
         } else if kind == MODULE_OFFSET
             && let Some(name) = name.take()
         {
-            let path = if folder.is_empty() {
-                name.into_owned()
-            } else {
-                format!("{folder}/{name}")
-            };
             let offset = usize::try_from(u32_at(data, 0)?).ok()?;
-            offsets.insert(path.to_ascii_lowercase(), offset);
+            if let Some(known) = offsets.get_mut(&(folder, name)) {
+                *known = offset;
+            }
         }
         rest = rest.get(6 + data.len()..)?;
     }

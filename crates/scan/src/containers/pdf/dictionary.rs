@@ -6,8 +6,9 @@ use memchr::memmem;
 use super::MAX_FILTERS;
 use super::filter::Filter;
 
-/// A list behind a key is looked for in this many bytes.
-const VALUE_BYTES: usize = 512;
+/// A list behind a key is looked for in this many bytes; one that goes on counts as one that is too
+/// long.
+const VALUE_BYTES: usize = 1 << 16;
 
 pub(super) struct Dictionary<'a> {
     text: &'a [u8],
@@ -79,7 +80,8 @@ fn object(file: &[u8], number: usize) -> Option<&[u8]> {
 
 /// One name, or those of a list.
 fn names(value: &[u8]) -> Vec<Filter> {
-    let value = value.get(..VALUE_BYTES).unwrap_or(value);
+    let cut = value.get(..VALUE_BYTES);
+    let value = cut.unwrap_or(value);
     let is_list = value.starts_with(b"[");
     let end = value.iter().position(|byte| *byte == b']');
     let list = if is_list {
@@ -88,15 +90,20 @@ fn names(value: &[u8]) -> Vec<Filter> {
         value
     };
     let most = if is_list { MAX_FILTERS + 1 } else { 1 };
-    list.split(|byte| *byte == b'/')
+    let filters = list
+        .split(|byte| *byte == b'/')
         .skip(1)
         .take(most)
         .map(|rest| {
             let is_end = |byte: &u8| byte.is_ascii_whitespace() || b"[]<>()/%".contains(byte);
             let length = rest.iter().position(is_end).unwrap_or(rest.len());
             Filter::named(&unescaped(rest.get(..length).unwrap_or(rest)))
-        })
-        .collect()
+        });
+    let mut filters: Vec<Filter> = filters.collect();
+    if is_list && end.is_none() && cut.is_some() {
+        filters.resize(most, Filter::Unknown);
+    }
+    filters
 }
 
 /// A name with its `#XX` resolved.

@@ -8,9 +8,10 @@ use lzma_rust2::filter::bcj::BcjReader;
 use lzma_rust2::filter::bcj2::Bcj2Reader;
 use lzma_rust2::filter::delta::DeltaReader;
 use lzma_rust2::{Lzma2Reader, LzmaReader};
+use model::Limit;
 use model::verdict::Remark;
-use zstd::stream::read::Decoder as ZstdDecoder;
 
+use crate::containers::zstd;
 use crate::definitions::bytes::{slice, u32_at};
 use crate::limits::LZMA_MEMORY_BYTES;
 
@@ -18,8 +19,7 @@ use crate::limits::LZMA_MEMORY_BYTES;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Trouble {
     Remark(Remark),
-    Memory,
-    Size,
+    Limit(Limit),
 }
 
 impl Trouble {
@@ -207,7 +207,7 @@ impl Coder {
             [0x0a] => Box::new(BcjReader::new_arm64(packed, 0)),
             [0x04, 0x01, 0x08] => Box::new(DeflateDecoder::new(packed)),
             [0x04, 0x02, 0x02] => Box::new(BzDecoder::new(packed)),
-            [0x04, 0xf7, 0x11, 0x01] => Box::new(ZstdDecoder::with_buffer(packed).map_err(broken)?),
+            [0x04, 0xf7, 0x11, 0x01] => Box::new(zstd::reader(packed).map_err(broken)?),
             // AES-256 with a key from a password.
             [0x06, 0xf1, 0x07, 0x01] => return Err(Trouble::Remark(Remark::Encrypted)),
             _ => return Err(Trouble::Remark(Remark::UnknownMethod)),
@@ -218,6 +218,8 @@ impl Coder {
 /// The dictionary to take: no larger than what comes out, and within what memory is left.
 fn usable(stated: u32, size: u64, memory: &mut u64) -> Result<u32, Trouble> {
     let needed = u64::from(stated).min(size).max(4096);
-    *memory = memory.checked_sub(needed).ok_or(Trouble::Memory)?;
-    u32::try_from(needed).map_err(|_| Trouble::Memory)
+    *memory = memory
+        .checked_sub(needed)
+        .ok_or(Trouble::Limit(Limit::Memory))?;
+    u32::try_from(needed).map_err(|_| Trouble::Limit(Limit::Memory))
 }

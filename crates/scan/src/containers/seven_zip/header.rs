@@ -1,9 +1,12 @@
 //! The header: which folders there are, how they are packed, which files are in them.
 
-use super::folder::{Coder, Folder, first_free};
+use model::Limit;
 
-/// Folders, coders and streams of one archive; stated counts beyond this are taken for damage.
+use super::folder::{Coder, Folder, Trouble, first_free};
+
+/// Folders and packed streams of one archive.
 const MAX_FOLDERS: usize = 65_536;
+/// Coders of a folder and streams of a coder; 7-Zip takes counts beyond this for damage.
 const MAX_CODERS: usize = 32;
 const MAX_STREAMS: usize = 32;
 /// Files of one archive.
@@ -43,9 +46,21 @@ pub(super) enum Header {
     Packed(Archive),
 }
 
-/// Reads a header; `None` when it is broken.
-pub(super) fn read(bytes: &[u8]) -> Option<Header> {
-    let mut input = Input(bytes);
+/// Reads a header.
+pub(super) fn read(bytes: &[u8]) -> Result<Header, Trouble> {
+    let mut input = Input {
+        rest: bytes,
+        too_many: false,
+    };
+    let header = read_from(&mut input);
+    if input.too_many {
+        return Err(Trouble::Limit(Limit::Members));
+    }
+    header.ok_or(Trouble::MALFORMED)
+}
+
+/// `None` when it is broken.
+fn read_from(input: &mut Input<'_>) -> Option<Header> {
     match input.byte()? {
         ENCODED_HEADER => Some(Header::Packed(input.streams()?)),
         HEADER => {
@@ -65,18 +80,22 @@ pub(super) fn read(bytes: &[u8]) -> Option<Header> {
     }
 }
 
-struct Input<'a>(&'a [u8]);
+struct Input<'a> {
+    rest: &'a [u8],
+    /// The header names more folders or files than are read.
+    too_many: bool,
+}
 
 impl<'a> Input<'a> {
     fn byte(&mut self) -> Option<u8> {
-        let (byte, rest) = self.0.split_first()?;
-        self.0 = rest;
+        let (byte, rest) = self.rest.split_first()?;
+        self.rest = rest;
         Some(*byte)
     }
 
     fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let (taken, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
+        let (taken, rest) = self.rest.split_at_checked(length)?;
+        self.rest = rest;
         Some(taken)
     }
 
@@ -102,9 +121,17 @@ impl<'a> Input<'a> {
             .filter(|count| *count <= most)
     }
 
+    /// A number of folders or files, at most so many; that there are more is remembered.
+    fn limited(&mut self, most: usize) -> Option<usize> {
+        let count = self.number()?;
+        let within = usize::try_from(count).ok().filter(|count| *count <= most);
+        self.too_many |= within.is_none();
+        within
+    }
+
     fn properties(&mut self) -> Option<()> {
         while self.byte()? != END {
-            let size = self.count(self.0.len())?;
+            let size = self.count(self.rest.len())?;
             self.take(size)?;
         }
         Some(())
@@ -153,7 +180,7 @@ impl<'a> Input<'a> {
 
     fn pack_info(&mut self) -> Option<Vec<(u64, u64)>> {
         let mut offset = self.number()?;
-        let count = self.count(MAX_FOLDERS)?;
+        let count = self.limited(MAX_FOLDERS)?;
         let mut places = Vec::new();
         loop {
             match self.byte()? {
@@ -177,7 +204,7 @@ impl<'a> Input<'a> {
             match self.byte()? {
                 END => return Some(digested),
                 FOLDER => {
-                    let count = self.count(MAX_FOLDERS)?;
+                    let count = self.limited(MAX_FOLDERS)?;
                     // A header of another place is what no program writes.
                     if self.byte()? != 0 {
                         return None;
@@ -213,7 +240,7 @@ impl<'a> Input<'a> {
             let properties = if flags & 0x20 == 0 {
                 Vec::new()
             } else {
-                let size = self.count(self.0.len())?;
+                let size = self.count(self.rest.len())?;
                 self.take(size)?.to_vec()
             };
             folder.coders.push(Coder {
@@ -249,9 +276,10 @@ impl<'a> Input<'a> {
         if kind == STREAM_COUNT {
             let mut all = 0;
             for folder in folders.iter_mut() {
-                let count = self.count(MAX_FILES)?;
+                let count = self.limited(MAX_FILES)?;
                 all += count;
                 if all > MAX_FILES {
+                    self.too_many = true;
                     return None;
                 }
                 folder.files = vec![folder.size(); count];
@@ -292,7 +320,7 @@ impl<'a> Input<'a> {
 
     /// The names of the files that have content.
     fn files(&mut self) -> Option<Vec<Vec<u8>>> {
-        let count = self.count(MAX_FILES)?;
+        let count = self.limited(MAX_FILES)?;
         let mut names: Vec<Vec<u8>> = Vec::new();
         let mut empty = Vec::new();
         loop {
@@ -300,13 +328,16 @@ impl<'a> Input<'a> {
             if kind == END {
                 break;
             }
-            let size = self.count(self.0.len())?;
-            let mut own = Input(self.take(size)?);
+            let size = self.count(self.rest.len())?;
+            let mut own = Input {
+                rest: self.take(size)?,
+                too_many: false,
+            };
             match kind {
                 EMPTY_STREAM => empty = own.bits(count, false)?,
                 NAMES if own.byte()? == 0 => {
                     let units: Vec<u16> = own
-                        .0
+                        .rest
                         .chunks_exact(2)
                         .filter_map(|pair| Some(u16::from_le_bytes(pair.try_into().ok()?)))
                         .collect();

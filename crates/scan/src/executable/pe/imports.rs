@@ -1,11 +1,14 @@
 //! The list of imported functions that hashes of imports are made of (Mandiant's imphash, with
 //! ClamAV's way through the tables).
 
+use model::Limit;
+
 use super::{Addresses, Directory};
 use crate::definitions::bytes::{slice, u32_at};
 use crate::executable::Section;
 
 const DESCRIPTOR_BYTES: usize = 20;
+/// Libraries, and bytes of one name, that count: ClamAV's numbers.
 const MAX_LIBRARIES: usize = 1024;
 const MAX_NAME_BYTES: usize = 256;
 /// Functions of all libraries that are looked at: those whose address leads nowhere don't make the
@@ -37,86 +40,121 @@ impl Imports {
 }
 
 /// The list; `None` when the table can't be read.
+///
+/// # Errors
+/// The limit that the table reached.
 pub(in crate::executable) fn import_list(
     imports: &Imports,
     sections: &[Section],
     bytes: &[u8],
-) -> Option<Vec<u8>> {
-    let directory = imports.directory;
-    if directory.address == 0 || directory.size == 0 {
-        return None;
-    }
+) -> Result<Option<Vec<u8>>, Limit> {
     let addresses = Addresses {
         sections,
         header_bytes: imports.header_bytes,
         file_bytes: bytes.len() as u64,
     };
-    let at = addresses.index(directory.address)?;
-    let mut table = slice(bytes, at, usize::try_from(directory.size).ok()?)?;
-    let mut list = Vec::new();
-    let mut left = addresses.most(MAX_FUNCTIONS);
-    for _ in 0..MAX_LIBRARIES {
-        if table.len() <= DESCRIPTOR_BYTES {
-            break;
-        }
-        let (descriptor, rest) = table.split_at_checked(DESCRIPTOR_BYTES)?;
-        let name = u32_at(descriptor, 12)?;
-        if name == 0 {
-            break;
-        }
-        table = rest;
-        let library = name_at(bytes, addresses.index(name)?)?;
-        let thunks = Some(u32_at(descriptor, 0)?)
-            .filter(|address| *address != 0)
-            .and_then(|address| addresses.index(address))
-            .filter(|at| *at != 0)
-            .or_else(|| addresses.index(u32_at(descriptor, 16)?))?;
-        functions(bytes, addresses, library, thunks, &mut left, &mut list)?;
+    let mut listing = Listing {
+        bytes,
+        addresses,
+        left: addresses.most(MAX_FUNCTIONS),
+        limit: None,
+        list: Vec::new(),
+    };
+    let read = listing.libraries(imports.directory);
+    match listing.limit {
+        Some(limit) => Err(limit),
+        None => Ok(read.map(|()| listing.list)),
     }
-    Some(list)
 }
 
-/// Appends the functions of one library; `left` is how many more may be looked at.
-fn functions(
-    bytes: &[u8],
-    addresses: Addresses<'_>,
-    library: &[u8],
-    mut thunks: usize,
-    left: &mut usize,
-    list: &mut Vec<u8>,
-) -> Option<()> {
-    let stem = stem(library);
-    while let Some(thunk) = u32_at(bytes, thunks).filter(|thunk| *thunk != 0) {
-        thunks += 4;
-        *left = left.checked_sub(1)?;
-        let numbered;
-        let function = if thunk & BY_NUMBER != 0 {
-            numbered = numbered_name(library, thunk & 0xffff);
-            numbered.as_bytes()
-        } else {
-            // An address that leads nowhere counts as 0. A hint of two bytes precedes the name.
-            let at = addresses.index(thunk).unwrap_or(0);
-            let length = bytes.len().saturating_sub(at).min(MAX_NAME_BYTES);
-            let Some(field) = slice(bytes, at.checked_add(2)?, length).filter(|_| length > 0)
-            else {
-                continue;
-            };
-            until_zero(field)
-        };
-        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.".contains(byte);
-        if !function.iter().all(allowed)
-            || list.len() + stem.len() + function.len() > MAX_LIST_BYTES
-        {
+/// A list in the making.
+struct Listing<'a> {
+    bytes: &'a [u8],
+    addresses: Addresses<'a>,
+    /// Functions that may still be looked at.
+    left: usize,
+    /// Why the list was given up.
+    limit: Option<Limit>,
+    list: Vec<u8>,
+}
+
+impl<'a> Listing<'a> {
+    fn libraries(&mut self, directory: Directory) -> Option<()> {
+        if directory.address == 0 || directory.size == 0 {
             return None;
         }
-        if !list.is_empty() {
-            list.push(b',');
+        let (bytes, addresses) = (self.bytes, self.addresses);
+        let at = addresses.index(directory.address)?;
+        let mut table = slice(bytes, at, usize::try_from(directory.size).ok()?)?;
+        for _ in 0..MAX_LIBRARIES {
+            if table.len() <= DESCRIPTOR_BYTES {
+                break;
+            }
+            let (descriptor, rest) = table.split_at_checked(DESCRIPTOR_BYTES)?;
+            let name = u32_at(descriptor, 12)?;
+            if name == 0 {
+                break;
+            }
+            table = rest;
+            let library = name_at(bytes, addresses.index(name)?)?;
+            let thunks = Some(u32_at(descriptor, 0)?)
+                .filter(|address| *address != 0)
+                .and_then(|address| addresses.index(address))
+                .filter(|at| *at != 0)
+                .or_else(|| addresses.index(u32_at(descriptor, 16)?))?;
+            self.functions(library, thunks)?;
         }
-        list.extend(stem.iter().map(u8::to_ascii_lowercase));
-        list.push(b'.');
-        list.extend(function.iter().map(u8::to_ascii_lowercase));
+        Some(())
     }
-    Some(())
+
+    /// Gives the list up.
+    fn give_up<T>(&mut self, limit: Limit) -> Option<T> {
+        self.limit = Some(limit);
+        None
+    }
+
+    /// Appends the functions of one library.
+    fn functions(&mut self, library: &'a [u8], mut thunks: usize) -> Option<()> {
+        let (bytes, stem) = (self.bytes, stem(library));
+        while let Some(thunk) = u32_at(bytes, thunks).filter(|thunk| *thunk != 0) {
+            thunks += 4;
+            let Some(left) = self.left.checked_sub(1) else {
+                // Work stands for time, so that the same file always ends at the same place.
+                return self.give_up(Limit::Time);
+            };
+            self.left = left;
+            let numbered;
+            let function = if thunk & BY_NUMBER != 0 {
+                numbered = numbered_name(library, thunk & 0xffff);
+                numbered.as_bytes()
+            } else {
+                // An address that leads nowhere counts as 0. A hint of two bytes precedes the
+                // name.
+                let at = self.addresses.index(thunk).unwrap_or(0);
+                let length = bytes.len().saturating_sub(at).min(MAX_NAME_BYTES);
+                let Some(field) = slice(bytes, at.checked_add(2)?, length).filter(|_| length > 0)
+                else {
+                    continue;
+                };
+                until_zero(field)
+            };
+            let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || b"_.".contains(byte);
+            if !function.iter().all(allowed) {
+                return None;
+            }
+            if self.list.len() + stem.len() + function.len() > MAX_LIST_BYTES {
+                return self.give_up(Limit::Memory);
+            }
+            if !self.list.is_empty() {
+                self.list.push(b',');
+            }
+            self.list.extend(stem.iter().map(u8::to_ascii_lowercase));
+            self.list.push(b'.');
+            self.list
+                .extend(function.iter().map(u8::to_ascii_lowercase));
+        }
+        Some(())
+    }
 }
 
 fn until_zero(field: &[u8]) -> &[u8] {
@@ -197,7 +235,11 @@ mod tests {
             size,
         );
         let sections = |count| vec![Section::default(); count];
-        assert!(import_list(&imports, &sections(1), &bytes).is_some());
-        assert!(import_list(&imports, &sections(60_000), &bytes).is_none());
+        assert!(matches!(
+            import_list(&imports, &sections(1), &bytes),
+            Ok(Some(_))
+        ));
+        let given_up = import_list(&imports, &sections(60_000), &bytes);
+        assert_eq!(given_up, Err(Limit::Time));
     }
 }

@@ -3,7 +3,7 @@
 use super::{Addresses, Directory};
 use crate::definitions::bytes::{slice, u16_at, u32_at};
 
-/// The resource type, and the number of such resources that are read.
+/// The resource type, and the number of such resources that count: ClamAV keeps as many.
 const VERSION: u32 = 16;
 const MAX_RESOURCES: usize = 16;
 /// Entries of resource directories that are looked at; names and languages can be nested in a
@@ -23,25 +23,33 @@ const FIRST_CHILD: usize = BLOCK_HEADER_BYTES + 0x20 + 2 + FIXED_BYTES;
 /// A table's header, its name of eight characters and padding.
 const TABLE_HEADER_BYTES: usize = 24;
 
-/// The offsets in the file of the names of all strings, ascending.
-pub(super) fn offsets(bytes: &[u8], addresses: Addresses<'_>, resources: Directory) -> Vec<u64> {
+/// The offsets in the file of the names of all strings, ascending. With it, whether there are more
+/// directory entries than are looked at.
+pub(super) fn offsets(
+    bytes: &[u8],
+    addresses: Addresses<'_>,
+    resources: Directory,
+) -> (Vec<u64>, bool) {
     let mut found = Vec::new();
+    let mut cut_short = false;
     if resources.size > 0 {
         let mut search = Search {
             bytes,
             addresses,
             base: resources.address,
-            entries: 0,
+            left: addresses.most(MAX_ENTRIES),
+            cut_short: false,
             resources: Vec::new(),
         };
         let _ = search.types();
+        cut_short = search.cut_short;
         for address in search.resources {
             let _ = strings(bytes, addresses, address, &mut found);
         }
     }
     found.sort_unstable();
     found.dedup();
-    found
+    (found, cut_short)
 }
 
 /// Walks types, names and languages of the resource directory.
@@ -49,7 +57,9 @@ struct Search<'a> {
     bytes: &'a [u8],
     addresses: Addresses<'a>,
     base: u32,
-    entries: usize,
+    /// Entries that may still be looked at, and whether there were more.
+    left: usize,
+    cut_short: bool,
     /// Addresses of the data entries found.
     resources: Vec<u32>,
 }
@@ -69,10 +79,9 @@ impl Search<'_> {
 
     /// An entry's number and offset. `None` ends the search.
     fn entry(&mut self, first: usize, index: usize) -> Option<(u32, u32)> {
-        self.entries += 1;
-        if self.entries > self.addresses.most(MAX_ENTRIES) {
-            return None;
-        }
+        let left = self.left.checked_sub(1);
+        self.cut_short |= left.is_none();
+        self.left = left?;
         let at = first + index * ENTRY_BYTES;
         Some((u32_at(self.bytes, at)?, u32_at(self.bytes, at + 4)?))
     }
