@@ -142,6 +142,45 @@ fn boundaries_of_mail_beyond_those_looked_for_are_named() {
     assert_eq!(hit(&scan(&needle(), mail(17).as_bytes())), [Limit::Members]);
 }
 
+#[test]
+fn text_with_headers_of_mail_again_and_again_is_no_mail_in_mail() {
+    let paragraphs = "From: a@example.org\nContent-Type: text/plain\n\nWords.\n\n".repeat(60);
+    let text = format!("Notes\n{paragraphs}NEEDLE\n");
+    let verdict = scan(&needle(), text.as_bytes());
+    assert_eq!(hit(&verdict), []);
+    assert_eq!(verdict.members, 2);
+    assert_eq!(
+        matched(&verdict),
+        ["", "part 1", "part 1 > part 1"].map(String::from)
+    );
+    // A mail that another one has as text is opened.
+    let packed = base64(b"a NEEDLE");
+    let inner = format!(
+        "From: b@example.org\nMIME-Version: 1.0\nContent-Type: text/plain; name=\"inner\"\n\
+         Content-Transfer-Encoding: base64\n\n{packed}\n"
+    );
+    let outer = format!(
+        "From: a@example.org\nMIME-Version: 1.0\nContent-Type: text/plain; name=\"outer\"\n\n{inner}"
+    );
+    assert_eq!(
+        matched(&scan(&needle(), outer.as_bytes())),
+        ["outer > inner"]
+    );
+    // So is one that is packed, however deep.
+    let mut mail = inner;
+    for level in 0..4 {
+        let packed = base64(mail.as_bytes());
+        mail = format!(
+            "From: a@example.org\nMIME-Version: 1.0\nContent-Type: text/plain; name=\"{level}\"\n\
+             Content-Transfer-Encoding: base64\n\n{packed}\n"
+        );
+    }
+    assert_eq!(
+        matched(&scan(&needle(), mail.as_bytes())),
+        ["3 > 2 > 1 > 0 > inner"]
+    );
+}
+
 /// A PE file of 32 bits with one section, whose memory begins at `0x1000`, and one data directory.
 fn pe(directory: usize, size: u32, section: &[u8]) -> Vec<u8> {
     let length = u32::try_from(section.len().next_multiple_of(0x200)).unwrap();

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 /// recurses, and its stack is finite.
 pub(crate) const MAX_DEPTH: u32 = 32;
 
+/// Text of a mail may be a mail once, as one that was attached; what that has as text is only
+/// matched. Nothing is left unread: text stands as it is in the mail around it, too.
+pub(crate) const MAX_TEXTS: u32 = 2;
+
 /// A member may grow to this many bytes whatever [`Limits::ratio`] says: small files of zeros
 /// are common and harmless.
 pub(crate) const RATIO_FLOOR_BYTES: u64 = 16 << 20;

@@ -13,7 +13,8 @@ use crate::containers::Container;
 use crate::definitions::Definitions;
 use crate::facts::Facts;
 use crate::file_type::FileType;
-use crate::limits::{Limits, MAX_DEPTH, MAX_NOTES};
+use crate::kind::Kind;
+use crate::limits::{Limits, MAX_DEPTH, MAX_NOTES, MAX_TEXTS};
 use crate::watch::Watch;
 use crate::yara::{FileNames, Matched, Matcher};
 
@@ -118,6 +119,7 @@ impl<'d> Scanner<'d> {
             held: 0,
             depth: 0,
             embedded: false,
+            texts: 0,
             path: Vec::new(),
             containers: Vec::new(),
             allowed: 0,
@@ -171,6 +173,8 @@ struct Run<'r, 'd> {
     depth: u32,
     /// What is looked at goes on to the end of the file that it stands in.
     embedded: bool,
+    /// How many mails that are text in each other stand directly around what is looked at.
+    texts: u32,
     path: Vec<String>,
     /// The types of the containers around what is looked at, outermost first.
     containers: Vec<FileType>,
@@ -224,6 +228,10 @@ impl Run<'_, '_> {
         };
         // What a carrier has in it, it has whole: everything in there was found with it.
         if container.is_carrier && self.embedded {
+            return;
+        }
+        // A text with headers of mail in it, again and again, is no mail in mail in mail.
+        if kind == Kind::Mail && self.texts >= MAX_TEXTS {
             return;
         }
         if self.depth >= min(self.limits.depth, MAX_DEPTH) {

@@ -95,7 +95,7 @@ impl Mail<'_> {
             header::Encoding::Base64 => self.members.member(name, packed(&mut Base64::new(body))),
             header::Encoding::Quoted => self.members.member(name, packed(&mut Quoted::new(body))),
             header::Encoding::Uuencoded | header::Encoding::Plain => {
-                let flow = self.members.member(name, Content::Plain(body));
+                let flow = self.members.member(name, Content::Text(body));
                 flow.continue_value()?;
                 return self.uuencoded(body);
             }

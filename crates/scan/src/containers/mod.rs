@@ -37,6 +37,8 @@ const UNNAMED: &[u8] = b"content";
 pub(crate) enum Content<'a> {
     /// They stand in the container as they are.
     Plain(&'a [u8]),
+    /// They are text that stands in a mail as it is.
+    Text(&'a [u8]),
     /// They stand in a file that is no container, and go on to its end.
     Embedded(&'a [u8]),
     /// They come out of a decoder.

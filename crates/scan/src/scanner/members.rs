@@ -127,8 +127,13 @@ impl Members for Run<'_, '_> {
         let shown = name.get(..MAX_NAME_BYTES).unwrap_or(name);
         self.path.push(EndpointPath::from_bytes(shown).into());
         self.watch.opening(&self.path);
+        let texts = std::mem::replace(&mut self.texts, 0);
         match content {
             Content::Plain(content) => self.plain(content),
+            Content::Text(content) => {
+                self.texts = texts + 1;
+                self.plain(content);
+            }
             Content::Embedded(content) => {
                 self.embedded = true;
                 self.plain(content);
@@ -148,6 +153,7 @@ impl Members for Run<'_, '_> {
             }
             Content::Unreadable(remark) => self.remark_here(remark),
         }
+        self.texts = texts;
         self.path.pop();
         if self.stopped {
             ControlFlow::Break(())
