@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::state::CloudState;
-use crate::{health, pings, sites, web};
+use crate::{binding, health, pings, sites, web};
 
 /// The name of the security scheme of every route that demands a site's certificate.
 pub const SITE_CERTIFICATE: &str = "site_certificate";
@@ -56,6 +56,7 @@ pub fn router(state: CloudState) -> Router {
 fn routes_and_document() -> OpenApiRouter<CloudState> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(health::health))
+        .routes(routes!(binding::channel_binding))
         .routes(routes!(sites::http::enrol))
         .routes(routes!(sites::http::renew))
         .routes(routes!(pings::http::count))

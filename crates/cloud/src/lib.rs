@@ -3,8 +3,8 @@
 //!
 //! Vertical slices, a folder each: `mod.rs` is the slice's face, `http.rs` its routes, `rules.rs`
 //! its pure decisions, `store.rs` its tables. A slice owns its tables and every write to them.
-//! Except for enrolment and `GET /health` every route demands the certificate of an enrolled
-//! site.
+//! Except for enrolment, `GET /health` and the channel binding every route demands the
+//! certificate of an enrolled site.
 //!
 //! This crate opens no socket (`net` does), sees no file, path, host or hash of any endpoint, and
 //! knows no manager from the inside: both speak `proto::site`.
@@ -14,6 +14,7 @@
 
 pub mod api;
 mod authority;
+pub mod binding;
 pub mod caller;
 pub mod config;
 mod folder;

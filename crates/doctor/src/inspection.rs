@@ -1,8 +1,10 @@
 //! Whether something in between breaks TLS open, by weight of evidence.
 //!
-//! No payload is sent for it. Each sign has a weight; a connection counts as inspected from
-//! [`THRESHOLD`] on. The weights are ours: a sign that only inspection explains reaches the
-//! threshold alone, one that has other explanations needs a second.
+//! No payload is sent for it; our own servers alone are asked how they see the connection. Each
+//! sign has a weight; a connection counts as inspected from [`THRESHOLD`] on. The weights are ours:
+//! a sign that only inspection explains reaches the threshold alone, one that has other
+//! explanations needs a second. That both ends have the same value takes nothing from any sign:
+//! what opens the connection could write so into the answer.
 //!
 //! | sign | weight | what else explains it |
 //! |---|---|---|

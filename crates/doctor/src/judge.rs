@@ -151,7 +151,8 @@ fn inspect(plan: &Plan<'_>, observed: &[Observed], judged: &mut [Judged]) {
     let mut places = Vec::new();
     let mut sights = Vec::new();
     for (at, planned) in plan.checks.iter().enumerate() {
-        let seen = report_of(planned, observed).and_then(|report| report.tls.as_ref());
+        let report = report_of(planned, observed);
+        let seen = report.and_then(|report| report.tls.as_ref());
         let leaf = seen.and_then(|seen| CertificateFacts::read(seen.chain.first()?));
         let destination = plan.destinations.get(planned.destination);
         let (Some(seen), Some(leaf), Some(destination)) = (seen, leaf, destination) else {
@@ -174,7 +175,11 @@ fn inspect(plan: &Plan<'_>, observed: &[Observed], judged: &mut [Judged]) {
             expects_public: destination.has_public_trust() && !private_trust_known,
             pin_matches: seen.pin_matches,
             timestamps: seen.scts,
-            exporter_matches: None,
+            // Our servers speak TLS 1.3 alone: where we have no value, and they do, something in
+            // between agreed on an older version with us.
+            exporter_matches: report
+                .and_then(|report| report.server_exporter)
+                .map(|theirs| seen.exporter == Some(theirs)),
         });
     }
     let suspicions = inspection::weigh(&sights);
@@ -195,6 +200,12 @@ fn inspect(plan: &Plan<'_>, observed: &[Observed], judged: &mut [Judged]) {
             ),
             Some(_) => false,
         };
+        if sight.exporter_matches == Some(true) {
+            one.evidence.push(Evidence::new(
+                "exporter",
+                "the server says that both ends have the same value: nothing in between opens TLS, unless it writes into the answer too",
+            ));
+        }
         if !suspicion.is_enough() || !by_certificate {
             if one.result != Outcome::Ok {
                 one.evidence.extend(reasons);
@@ -202,11 +213,26 @@ fn inspect(plan: &Plan<'_>, observed: &[Observed], judged: &mut [Judged]) {
             continue;
         }
         if one.what != Some((Stage::Tls, Verdict::Inspected)) {
+            let by = plain(&sight.issuer, 120);
+            // A connection that works otherwise costs what the row says of inspection.
+            let (result, detail) = if one.what.is_none() && sight.exporter_matches == Some(false) {
+                let costs = plan
+                    .checks
+                    .get(at)
+                    .and_then(|planned| plan.destinations.get(planned.destination))
+                    .map_or(Outcome::Broken, tls::cost_of_inspection);
+                let detail = format!(
+                    "TLS is opened in between, with a certificate by {by}: the server has another exporter value than this end"
+                );
+                (costs, detail)
+            } else {
+                (Outcome::Broken, format!("TLS is inspected by {by}"))
+            };
             let whole = std::mem::replace(one, Judged::ok(""));
             *one = Judged {
-                result: Outcome::Broken,
+                result,
                 what: Some((Stage::Tls, Verdict::Inspected)),
-                detail: format!("TLS is inspected by {}", plain(&sight.issuer, 120)),
+                detail,
                 ..whole
             };
         }

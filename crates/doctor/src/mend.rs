@@ -3,6 +3,8 @@
 //! The lines come from the catalogue's own renderers, over a selection of the rows concerned and
 //! nothing else.
 
+mod inside;
+
 use std::net::IpAddr;
 
 use flows::render::ProxyAddress;
@@ -245,11 +247,11 @@ fn with_words(product: &str, text: String, lines: Vec<String>) -> Mend {
 fn bypass(group: &[Cased<'_, '_>]) -> Mend {
     let options = Options::default();
     let squid = |text: String| {
-        with_words(
-            "squid",
-            text,
-            rendered(Format::SquidBypass, group, &options),
-        )
+        let mut lines = rendered(Format::SquidBypass, group, &options);
+        if lines.is_empty() {
+            lines = inside::splice(&hosts(group));
+        }
+        with_words("squid", text, lines)
     };
     match product(group) {
         Product::Squid => squid("above the first ssl_bump line:".to_owned()),

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use flows::matching::{Fits, Query, Target as Asked, matches};
 use flows::{
-    Catalogue, Direction, Flow, FlowId, Host, Need, PartyId, PortRange, ResolvedEndpoint,
-    Selection, Transport,
+    Catalogue, Direction, Flow, FlowId, GarrisonFlow, Host, Need, PartyId, PortRange,
+    ResolvedEndpoint, Selection, Transport,
 };
 use net::probe::{ProbePlan, ProbeRoute, ProbeTransport, ProbeTrust, RevocationCheck};
 use net::{ClientIdentity, Endpoint, Proxy, Timeouts};
@@ -294,8 +294,14 @@ fn placed(
     probe: ProbePlan,
 ) -> usize {
     let key = format!(
-        "{} {:?} {:?} {:?} {:?} {:?}",
-        probe.endpoint, probe.transport, probe.route, probe.trust, probe.path, probe.revocation
+        "{} {:?} {:?} {:?} {:?} {:?} {:?}",
+        probe.endpoint,
+        probe.transport,
+        probe.route,
+        probe.trust,
+        probe.path,
+        probe.binding_path,
+        probe.revocation
     );
     *known.entry(key).or_insert_with(|| {
         probes.push(probe);
@@ -454,10 +460,21 @@ fn probe_of(
         .as_ref()
         .and_then(|probe| probe.path.clone())
         .or_else(|| destination.endpoint.path.clone());
+    if tls {
+        probe.binding_path = binding_path(destination);
+    }
     probe.user_agent = Some(settings.user_agent.clone());
     probe.other_user_agent = Some(settings.browser_agent.clone());
     probe.timeouts = settings.timeouts;
     Some(probe)
+}
+
+/// Where our own server tells how it sees the connection; others are not asked.
+fn binding_path(destination: &Destination<'_>) -> Option<String> {
+    let own = |flow: &GarrisonFlow| flow.id() == destination.flow.id;
+    let flow = GarrisonFlow::ALL.into_iter().find(own);
+    let flow = flow.filter(|_| destination.catalogue.is_own())?;
+    flow.binding_path().map(str::to_owned)
 }
 
 /// A catalogue with a row for each target, for those that no other catalogue knows.

@@ -49,6 +49,17 @@ impl GarrisonFlow {
         })
     }
 
+    /// Where its server tells how it sees the connection (RFC 9266), to whoever asks; `None` where
+    /// none does.
+    #[must_use]
+    pub const fn binding_path(self) -> Option<&'static str> {
+        match self {
+            Self::AgentChannel => Some("/agent/v1/channel-binding"),
+            Self::ManagerCloud => Some("/site/v1/channel-binding"),
+            Self::Console | Self::Api | Self::Dns | Self::Time | Self::DomainController => None,
+        }
+    }
+
     /// The row.
     #[must_use]
     pub fn flow(self) -> &'static Flow {

@@ -9,6 +9,7 @@
 
 pub mod agent;
 pub mod api;
+pub mod binding;
 pub mod envelope;
 pub mod local;
 pub mod page;
@@ -16,6 +17,7 @@ pub mod problem;
 pub mod site;
 pub mod token;
 
+pub use binding::ChannelBinding;
 pub use envelope::Signed;
 pub use page::Page;
 pub use problem::Problem;

@@ -260,7 +260,10 @@ impl Estate {
 }
 
 /// Starts `garrison cloud` or `garrison manager` on a host and waits until it serves.
-fn serve(
+///
+/// # Errors
+/// Where it doesn't, with what it said.
+pub fn serve(
     host: &Host,
     service: &str,
     name: &str,

@@ -9,7 +9,13 @@ use serde_json::{Value, json};
 use super::world::{LIMIT, Site, get, identity, post, send, start};
 
 /// The routes that need no certificate; any other must refuse whoever has none.
-const OPEN: [(&str, &str); 2] = [("get", "/health"), ("post", "/site/v1/enrol")];
+const OPEN: [(&str, &str); 3] = [
+    ("get", "/health"),
+    ("get", BINDING),
+    ("post", "/site/v1/enrol"),
+];
+/// Where the cloud tells how it sees the connection.
+const BINDING: &str = "/site/v1/channel-binding";
 
 fn document() -> Value {
     serde_json::to_value(crate::api::openapi()).unwrap()
@@ -113,6 +119,26 @@ async fn health_needs_no_credential() {
     assert_eq!(answer.ok()["service"], "cloud");
     assert_eq!(answer.ok()["ready"], true);
     assert_eq!(answer.headers[header::CACHE_CONTROL], "no-store");
+}
+
+#[tokio::test]
+async fn how_the_cloud_sees_a_connection_is_told_on_it_to_anybody() {
+    assert_eq!(
+        flows::GarrisonFlow::ManagerCloud.binding_path(),
+        Some(BINDING)
+    );
+    let world = start().await;
+    let mut seen = Vec::new();
+    // Each on a connection of its own.
+    for client in [world.stranger(), world.stranger()] {
+        let answer = get(&client, BINDING).await;
+        let mut value = [0u8; 32];
+        let told = answer.ok()["tls_exporter"].as_str().unwrap();
+        hex::decode_to_slice(told, &mut value).unwrap();
+        assert_eq!(answer.headers[header::CACHE_CONTROL], "no-store");
+        seen.push(value);
+    }
+    assert_ne!(seen[0], seen[1]);
 }
 
 #[tokio::test]

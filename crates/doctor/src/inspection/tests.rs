@@ -139,6 +139,21 @@ fn a_different_exporter_value_is_enough_alone() {
 }
 
 #[test]
+fn the_same_exporter_value_at_both_ends_takes_nothing_from_the_other_signs() {
+    let sights = |matches| {
+        let sight = Sight {
+            exporter_matches: matches,
+            issuer: "CN=Zscaler Intermediate Root".to_owned(),
+            host_trusts: true,
+            ..private("a.example")
+        };
+        weigh(&[sight, private("a.example.net")])
+    };
+    assert_eq!(sights(Some(true)), sights(None));
+    assert!(sights(Some(true))[0].is_enough());
+}
+
+#[test]
 fn a_product_that_inspects_is_known_by_its_issuers_name_and_needs_a_second_sign() {
     let sight = |name| Sight {
         issuer: "O=Zscaler Inc., CN=Zscaler Intermediate Root".to_owned(),

@@ -13,6 +13,7 @@ use crate::target::Target;
 use crate::way::Ways;
 
 mod between;
+mod binding;
 mod names;
 mod own;
 mod turns;

@@ -106,6 +106,8 @@ fn the_same_connection_is_probed_once_for_all_its_flows() {
     let before = keys.len();
     keys.dedup();
     assert_eq!(before, keys.len());
+    // They are of another vendor's servers, which know nothing of our question.
+    assert!(plan.probes.iter().all(|probe| probe.binding_path.is_none()));
 }
 
 #[test]
@@ -180,6 +182,47 @@ fn a_role_opens_its_own_rows_and_those_of_anyone() {
         .collect();
     flows.dedup();
     assert_eq!(flows, ["agent-channel", "dns", "time"]);
+}
+
+#[test]
+fn our_own_servers_alone_are_asked_how_they_see_the_connection() {
+    let mut site = Site::default();
+    site.set("manager=manager.test").unwrap();
+    site.set("cloud=cloud.test").unwrap();
+    let asked = |catalogue: &'static Catalogue, targets: &[&str]| {
+        let selection = flows::select(catalogue, &site).unwrap();
+        let targets: Vec<Target> = targets
+            .iter()
+            .map(|text| Target::parse(text).unwrap())
+            .collect();
+        let own = targets_catalogue(&targets).unwrap();
+        let of_targets = flows::select(&own, &Site::default()).unwrap();
+        let settings = Settings::default();
+        let plan = plan(
+            &[selection],
+            &targets,
+            Some(&of_targets),
+            &direct(),
+            &settings,
+            &no_pac,
+        )
+        .unwrap();
+        let probes = plan.probes.iter();
+        let mut asked: Vec<(String, String)> = probes
+            .filter_map(|probe| Some((probe.flow.to_string(), probe.binding_path.clone()?)))
+            .collect();
+        asked.sort();
+        asked
+    };
+    let agents = ("agent-channel", "/agent/v1/channel-binding");
+    let sites = ("manager-cloud", "/site/v1/channel-binding");
+    let pair = |(flow, path): (&str, &str)| (flow.to_owned(), path.to_owned());
+    let own = Catalogue::garrison();
+    assert_eq!(asked(own, &[]), [pair(agents), pair(sites)]);
+    // A target that a row covers is that row; another is a stranger.
+    assert_eq!(asked(own, &["https://manager.test"]), [pair(agents)]);
+    assert!(asked(own, &["tcp://manager.test:443"]).is_empty());
+    assert!(asked(own, &["https://elsewhere.test"]).is_empty());
 }
 
 #[test]

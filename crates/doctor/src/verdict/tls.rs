@@ -4,6 +4,7 @@ use net::TlsError;
 use net::probe::{CertificateFacts, TlsEnd, TlsSeen};
 
 use super::{Input, Judged, plain, words};
+use crate::plan::Destination;
 use crate::report::{Outcome, Stage, Verdict};
 
 /// What a failed handshake means, or one that a server broke off afterwards.
@@ -236,17 +237,21 @@ fn pin(input: Input<'_>, leaf: &CertificateFacts) -> Judged {
     .caused_by(format!("issuer {}", issuer_key(leaf)))
 }
 
-fn inspected(input: Input<'_>, leaf: &CertificateFacts) -> Judged {
-    let tls = input.destination.flow.tls;
+/// What a flow loses by being inspected, where its connections work otherwise.
+pub(crate) fn cost_of_inspection(destination: &Destination<'_>) -> Outcome {
+    let tls = destination.flow.tls;
     let inspection = tls.map(|tls| tls.inspection).unwrap_or_default();
     let pinned = tls.is_some_and(|tls| tls.pinned == flows::Known::Yes);
-    let result = match inspection {
+    match inspection {
         flows::Inspection::Forbidden => Outcome::Broken,
         flows::Inspection::Unknown if pinned => Outcome::Broken,
         flows::Inspection::Unknown | flows::Inspection::Tolerated => Outcome::Degraded,
-    };
+    }
+}
+
+fn inspected(input: Input<'_>, leaf: &CertificateFacts) -> Judged {
     let mut judged = Judged::new(
-        result,
+        cost_of_inspection(input.destination),
         Stage::Tls,
         Verdict::Inspected,
         format!(

@@ -3,12 +3,17 @@
 
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
+use flows::GarrisonFlow;
 use manager::access::{Caller, Operator, Viewer};
 use model::Role;
+use net::{ConnectionId, PeerIdentity};
 use proto::problem::ProblemKind;
 use serde_json::{Value, json};
 
 use crate::stand::{Answer, Stand};
+
+/// Where the agent channel tells how it sees the connection.
+const BINDING: &str = "/agent/v1/channel-binding";
 
 struct Operation {
     path: String,
@@ -60,7 +65,8 @@ fn the_description_has_the_operations_that_this_test_is_for() {
         .filter(|operation| operation.role == "none")
         .map(|operation| operation.path.as_str())
         .collect();
-    assert_eq!(open, ["/agent/v1/enrol", "/health"]);
+    assert_eq!(open, [BINDING, "/agent/v1/enrol", "/health"]);
+    assert_eq!(GarrisonFlow::AgentChannel.binding_path(), Some(BINDING));
 }
 
 #[test]
@@ -148,6 +154,28 @@ async fn no_operation_answers_for_too_small_a_role_and_each_does_for_its_own() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn how_the_channel_sees_a_connection_is_told_on_it_to_anybody() {
+    let stand = Stand::new().await;
+    let ask = async |value: Option<[u8; 32]>| {
+        let peer = PeerIdentity {
+            connection: ConnectionId::from_number(1),
+            address: "192.0.2.7:40000".parse().unwrap(),
+            certificate: None,
+            tls_exporter: value,
+        };
+        let request = Request::get(BINDING).body(Body::empty()).unwrap();
+        Answer::read(stand.send_agent(Some(&peer), request).await).await
+    };
+    for value in [[1; 32], [0xfe; 32]] {
+        let answer = ask(Some(value)).await;
+        let told = answer.expect(StatusCode::OK);
+        assert_eq!(told, json!({"tls_exporter": hex::encode(value)}));
+        assert_eq!(answer.headers["cache-control"], "no-store");
+    }
+    assert_eq!(ask(None).await.problem(), ProblemKind::NotFound);
 }
 
 #[test]

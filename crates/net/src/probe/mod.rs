@@ -6,6 +6,7 @@
 //! products' connections too. It sends no request over a connection whose server it can't verify,
 //! and there is no switch for that.
 
+mod binding;
 mod by_proxy;
 mod datagram;
 mod facts;
@@ -95,6 +96,7 @@ impl Prober {
         {
             let plan = ProbePlan {
                 user_agent: Some(other.clone()),
+                binding_path: None,
                 ..plan.clone()
             };
             let again = self.probe_once(&plan).await;
@@ -338,9 +340,12 @@ impl Prober {
             let mut conversation = Conversation::open(stream, form).await?;
             let seen = conversation.send(plan, ask, form, None).await;
             *first_bytes = conversation.first_bytes();
-            with_detail::<HttpError>(seen?)
+            let (seen, detail) = with_detail::<HttpError>(seen?)?;
+            Ok::<_, HttpError>(((seen, conversation), detail))
         };
-        report.http = Some(report.stages.run(Stage::Http, asking).await?);
+        let (seen, mut conversation) = report.stages.run(Stage::Http, asking).await?;
+        report.http = Some(seen);
+        report.server_exporter = binding::ask(&mut conversation, plan, form).await;
         Ok(())
     }
 

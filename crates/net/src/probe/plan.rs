@@ -22,6 +22,9 @@ pub struct ProbePlan {
     pub alpn: Vec<Vec<u8>>,
     /// Path and query of the HTTP request; `/` without.
     pub path: Option<String>,
+    /// Where the server tells its own `tls-exporter` value (RFC 9266): asked on the same
+    /// connection, after the request over TLS. Not asked without.
+    pub binding_path: Option<String>,
     /// Sent with the HTTP request, and to the proxy; none without.
     pub user_agent: Option<String>,
     /// Where the answer is a refusal, the same is asked once more under this name.
@@ -96,6 +99,7 @@ impl ProbePlan {
             identity: ClientIdentity::none(),
             alpn: Vec::new(),
             path: None,
+            binding_path: None,
             user_agent: None,
             other_user_agent: None,
             revocation: RevocationCheck::Skip,

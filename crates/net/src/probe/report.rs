@@ -29,6 +29,9 @@ pub struct ProbeReport {
     pub first_bytes: Vec<u8>,
     /// What came back to the datagram, at most [`super::MAX_UDP_ANSWER`] bytes of it.
     pub udp_answer: Option<Vec<u8>>,
+    /// The value `tls-exporter` (RFC 9266) that the server says to have, to be compared with
+    /// [`TlsSeen::exporter`]; `None` where it was not asked or did not say.
+    pub server_exporter: Option<[u8; 32]>,
     pub revocation: Option<RevocationSeen>,
     /// The status of the answer under the other user agent, where it was asked for and none of the
     /// stages failed.

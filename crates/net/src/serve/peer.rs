@@ -21,7 +21,8 @@ pub struct PeerIdentity {
     /// Absent when the peer presented none.
     pub certificate: Option<Arc<PeerCertificate>>,
     /// `tls-exporter` (RFC 9266) of the connection; absent without TLS. The other end has the same
-    /// value exactly if nothing in between opened the TLS connection.
+    /// value exactly if nothing in between opened the TLS connection. Servers tell it to whoever
+    /// asks on that connection: it is neither a secret nor a proof of who the peer is.
     pub tls_exporter: Option<[u8; 32]>,
 }
 

@@ -8,6 +8,7 @@
     reason = "these are tests, and the misbehaving ends need sockets of their own"
 )]
 
+mod binding;
 mod dialing;
 mod nameserver;
 mod ports;

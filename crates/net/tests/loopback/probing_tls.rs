@@ -24,7 +24,7 @@ const GET: ProbeTransport = ProbeTransport::Https {
     ask: ProbeRequest::Get,
 };
 
-fn trusting(host: &[&Ca], public: &[&Ca]) -> Prober {
+pub(crate) fn trusting(host: &[&Ca], public: &[&Ca]) -> Prober {
     let ders = |cas: &[&Ca]| cas.iter().map(|ca| ca.der.clone()).collect::<Vec<_>>();
     prober(ProbeRoots::of(ders(host), ders(public)))
 }

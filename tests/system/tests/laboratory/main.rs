@@ -12,6 +12,7 @@ mod bench;
 mod cases;
 mod curl;
 mod domain;
+mod own;
 mod paper;
 
 use std::sync::Mutex;
@@ -47,6 +48,8 @@ fn each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said() {
         .filter(|(at, case)| soak || at % SHORT == 0 || case.expected == Expected::Healthy)
         .map(|(_, case)| case)
         .collect();
+    let own = own::open(&bench);
+    let chosen: Vec<&Case> = chosen.into_iter().chain(&own.cases).collect();
     let (mut seen, laid, waited) = std::thread::scope(|scope| {
         // Takes as long as the rest.
         let laying = scope.spawn(|| domain::lay_out(&bench));
@@ -79,7 +82,9 @@ fn each_broken_network_is_named_and_of_a_healthy_one_nothing_is_said() {
         })
         .collect();
     let unsaid = seen.iter();
-    let unsaid = unsaid.filter_map(|(case, _, report)| domain::unsaid(case, report));
+    let unsaid = unsaid.filter_map(|(case, _, report)| {
+        domain::unsaid(case, report).or_else(|| own::unsaid(case, report))
+    });
     let wrong: Vec<String> = wrong.into_iter().chain(unsaid).collect();
     for line in &wrong {
         println!("{line}");
