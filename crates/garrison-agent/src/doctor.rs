@@ -12,6 +12,7 @@ use net::probe::ProbeTrust;
 use net::{ClientIdentity, Endpoint, ProxySetting};
 
 use crate::cli::AgentDoctorArguments;
+use crate::host::with_host;
 use crate::output;
 
 const NAME: &str = "garrison-agent doctor";
@@ -50,6 +51,7 @@ fn identity_of(data: &Path) -> anyhow::Result<Identity> {
     };
     let mut found = with_site(found, &identity.ca_certificate, &identity.site.addresses)
         .with_context(|| data.display().to_string())?;
+    found = with_host(found, &identity.site.addresses);
     let chain = net::certificates_of_pem(identity.certificate.as_bytes())?;
     let chain = chain.into_iter().map(Into::into).collect();
     let key = identity.key.pkcs8_der().try_into();

@@ -6,6 +6,7 @@
 mod cli;
 mod doctor;
 mod enrol;
+mod host;
 mod network_check;
 mod output;
 mod quarantine;

@@ -10,6 +10,7 @@ use garrison_flows::doctor::{DoctorArguments, run};
 use sandbox::outward::{self, OutwardLimits};
 
 use crate::doctor::{UNDETERMINED, with_proxy, with_site};
+use crate::host::with_host;
 use crate::output;
 
 const NAME: &str = "garrison-agent network-check";
@@ -50,6 +51,7 @@ fn examine() -> anyhow::Result<ExitCode> {
         &order.ca_certificate,
         &order.addresses,
     )?;
+    let identity = with_host(identity, &order.addresses);
     let seconds = order.seconds.to_string();
     let mut words = vec![
         NAME,

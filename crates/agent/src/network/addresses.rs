@@ -1,17 +1,23 @@
-//! The manager's addresses stand for one another: while one of them works, nothing is lost that
-//! another one doesn't. Pure.
+//! The manager's addresses stand for one another, as do this host's name servers and its time
+//! servers: while one of them works, nothing is lost that another one doesn't. Pure.
 
 use doctor::report::Check;
 use doctor::{Outcome, Report};
 
+/// The rows whose servers stand for one another, whatever their addresses are.
+const OF_THE_HOST: [&str; 2] = ["dns", "time"];
+
 /// Sets aside what failed at one of the manager's addresses (`hosts`) and works at another, on the
-/// same way: a name that only some networks know, an address that only some can reach.
+/// same way: a name that only some networks know, an address that only some can reach. Likewise of
+/// several name servers, and of several time servers.
 pub(crate) fn any_is_enough(mut report: Report, hosts: &[String]) -> Report {
-    let is_manager = |check: &Check| hosts.contains(&check.endpoint.host);
+    let has_others = |check: &Check| {
+        hosts.contains(&check.endpoint.host) || OF_THE_HOST.contains(&check.flow.as_str())
+    };
     let works: Vec<Check> = report
         .checks
         .iter()
-        .filter(|check| check.result == Outcome::Ok && is_manager(check))
+        .filter(|check| check.result == Outcome::Ok && has_others(check))
         .cloned()
         .collect();
     for check in &mut report.checks {
@@ -19,7 +25,7 @@ pub(crate) fn any_is_enough(mut report: Report, hosts: &[String]) -> Report {
             (&other.flow, other.path, &other.endpoint.transport)
                 == (&check.flow, check.path, &check.endpoint.transport)
         });
-        if check.result > Outcome::Ok && is_manager(check) && works_elsewhere {
+        if check.result > Outcome::Ok && has_others(check) && works_elsewhere {
             check.result = Outcome::Skipped;
         }
     }
@@ -104,6 +110,23 @@ mod tests {
             &hosts(),
         );
         assert_eq!((report.result, report.findings.len()), (Outcome::Ok, 0));
+    }
+
+    #[test]
+    fn a_name_server_that_is_silent_costs_nothing_while_another_answers() {
+        let of = |host, flow: &str, result| Check {
+            flow: flow.to_owned(),
+            ..check(host, PathKind::Direct, result)
+        };
+        for (flow, left) in [("dns", 0), ("time", 1)] {
+            let mut report = report(vec![
+                of("192.0.2.53", flow, Outcome::Ok),
+                of("192.0.2.54", "dns", Outcome::Broken),
+            ]);
+            report.findings[0].flows = vec!["dns".to_owned()];
+            let report = any_is_enough(report, &hosts());
+            assert_eq!(report.findings.len(), left, "{flow}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod addresses;
 mod knowledge;
 pub mod order;
 mod schedule;
+pub mod time_servers;
 
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -12,6 +12,16 @@ use super::slow::SlowWire;
 use super::{Namespace, Network};
 use crate::{Launch, places};
 
+/// Where time services have their servers from.
+const TIME_SETTINGS: [&str; 6] = [
+    "/etc/chrony/chrony.conf",
+    "/etc/chrony.conf",
+    "/etc/ntpsec/ntp.conf",
+    "/etc/ntp.conf",
+    "/etc/openntpd/ntpd.conf",
+    "/etc/systemd/timesyncd.conf",
+];
+
 /// A host of a [`Network`].
 #[derive(Debug)]
 pub struct Host {
@@ -69,7 +79,7 @@ impl Host {
             Ok(path)
         };
         let resolv = format!("nameserver {resolver}\noptions timeout:1 attempts:1\n");
-        let files = [
+        let mut files = vec![
             (file("resolv.conf", &resolv)?, "/etc/resolv.conf"),
             (
                 file("nsswitch.conf", "hosts: files dns\n")?,
@@ -77,6 +87,10 @@ impl Host {
             ),
             (file("hosts", "127.0.0.1 localhost\n")?, "/etc/hosts"),
         ];
+        // A time service of this machine is none of the laboratory's.
+        let empty = file("no-time-servers", "")?;
+        let known = TIME_SETTINGS.iter().filter(|path| Path::new(path).exists());
+        files.extend(known.map(|path| (empty.clone(), *path)));
         let namespace = Namespace::with_files(&files)?;
         Ok(Host {
             name: name.to_owned(),
