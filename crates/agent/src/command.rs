@@ -156,6 +156,7 @@ fn carry_out(core: &Arc<Core>, document: CommandDocument) -> Option<Rotate> {
     let worker = Arc::clone(core);
     let queued = match document.action {
         Action::RotateCertificate => return Some(Rotate(id)),
+        Action::CheckNetwork => core.network.check_for(id),
         Action::Scan { scan, paths } => core.scans.push(move || {
             if let Some(outcome) = manager_scan::run(&worker, id, scan, &paths) {
                 end(&worker, id, outcome);

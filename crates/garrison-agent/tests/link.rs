@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 
 use definitions::Source;
 use model::event::{CommandOutcome, EventBody, Remediation};
+use model::network::{NetworkReport, Trigger};
 use model::policy::{Action, Policy, Response};
 use model::{DefinitionRevision, EndpointPath, ScanId};
 use proto::problem::ProblemKind;
@@ -422,6 +423,43 @@ fn a_rotated_certificate_has_a_new_key_and_the_same_device() {
             .all(|one| *one == device)
     );
     assert_eq!(bench.site.memory().devices.len(), 2, "two keys");
+    drop(agent);
+}
+
+#[test]
+fn a_command_to_check_the_network_ends_with_a_report_though_nothing_changed() {
+    let bench = Bench::new();
+    let agent = bench.agent();
+    let device = wait_for("the device", || bench.site.device());
+    let reports = |bench: &Bench, wanted: Trigger| -> Vec<NetworkReport> {
+        let bodies = bench.site.bodies();
+        let reports = bodies.iter().filter_map(|body| match body {
+            EventBody::NetworkReport { report } if report.trigger == wanted => {
+                Some((**report).clone())
+            }
+            _ => None,
+        });
+        reports.collect()
+    };
+    let first = wait_for("the report after the start", || {
+        reports(&bench, Trigger::Start).pop()
+    });
+    let command = bench
+        .site
+        .command(&bench.site.signing, device, Action::CheckNetwork);
+    bench.wait_for_event("the result", |body| match body {
+        EventBody::CommandResult {
+            command: of,
+            outcome,
+        } if *of == command => {
+            assert_eq!(*outcome, CommandOutcome::Done);
+            Some(())
+        }
+        _ => None,
+    });
+    let asked = wait_for("its report", || reports(&bench, Trigger::Asked).pop());
+    assert_eq!(asked.result, first.result);
+    assert!(asked.checked > first.checked);
     drop(agent);
 }
 

@@ -167,6 +167,8 @@ pub enum Action {
     Delete { quarantine: QuarantineId },
     /// Make a new key and certificate now.
     RotateCertificate,
+    /// Check the network now, and report what it came to, changed or not.
+    CheckNetwork,
 }
 
 /// A command as it is signed for one device. An agent carries each id out at most once, and none

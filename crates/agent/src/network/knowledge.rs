@@ -49,6 +49,8 @@ pub(crate) enum News {
     Changed,
     /// It was long ago.
     Repeated,
+    /// The manager asked.
+    Asked,
     None,
 }
 
@@ -111,6 +113,20 @@ pub(crate) fn learn(
             said,
         },
         news,
+    }
+}
+
+impl Learned {
+    /// The same, told whether or not it is news.
+    pub(crate) fn told_anyway(mut self) -> Self {
+        match self.news {
+            News::Changed | News::Repeated | News::Asked => {}
+            News::None => {
+                self.news = News::Asked;
+                self.knowledge.reported = self.knowledge.last.checked;
+            }
+        }
+        self
     }
 }
 

@@ -1,4 +1,4 @@
-//! Checks the network by itself, and reports what changed.
+//! Checks the network by itself and when asked, and reports what changed.
 //!
 //! [`schedule`] says when (on a schedule, when the network changes, when the manager is out of
 //! reach), [`doctor::child`] has a process without rights do it, and [`knowledge`] tells whether anything
@@ -15,16 +15,18 @@ use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use model::event::EventBody;
+use model::event::{CommandOutcome, EventBody};
 use model::health::Severity;
 use model::network::{NetworkReport, NetworkState, Outcome, Trigger};
-use model::{Policy, Timestamp};
+use model::{CommandId, Policy, Timestamp};
 use net::change::ChangeWatch;
 use net::{CancellationToken, Endpoint};
 use tokio::sync::Notify;
 
+use crate::command;
 use crate::core::Core;
 use crate::file;
+use crate::lane::Full;
 use crate::link::backoff::random;
 pub use doctor::child::CheckCommand;
 
@@ -40,6 +42,8 @@ const CHECK_TIME: Duration = Duration::from_secs(40);
 const GRACE: Duration = Duration::from_secs(20);
 /// Where nothing is planned the policy is looked at again after this long.
 const IDLE: Duration = Duration::from_secs(60);
+/// Commands of the manager that wait for a check at most. One check answers all of them.
+const MAX_ASKED: usize = 32;
 /// The flow that check-ins take.
 const AGENT_CHANNEL: &str = "agent-channel";
 
@@ -48,6 +52,8 @@ pub(crate) struct Network {
     path: PathBuf,
     schedule: Mutex<Schedule>,
     known: Mutex<Option<Knowledge>>,
+    /// Commands that the next check answers.
+    asked: Mutex<Vec<CommandId>>,
     /// Something may have become due.
     wake: Notify,
 }
@@ -71,6 +77,7 @@ impl Network {
         Self {
             schedule: Mutex::new(Schedule::new(interval(policy), Instant::now())),
             known: Mutex::new(known),
+            asked: Mutex::default(),
             path,
             wake: Notify::new(),
         }
@@ -94,6 +101,22 @@ impl Network {
         self.wake.notify_one();
     }
 
+    /// The manager wants to know now, by a command, which ends with the check.
+    ///
+    /// # Errors
+    /// When too many wait already.
+    pub(crate) fn check_for(&self, command: CommandId) -> Result<(), Full> {
+        {
+            let mut asked = self.asked();
+            if asked.len() >= MAX_ASKED {
+                return Err(Full);
+            }
+            asked.push(command);
+        }
+        self.check_now();
+        Ok(())
+    }
+
     /// What a check-in says.
     pub(crate) fn state(&self) -> Option<NetworkState> {
         self.known().as_ref().map(Knowledge::state)
@@ -106,6 +129,10 @@ impl Network {
 
     fn schedule(&self) -> MutexGuard<'_, Schedule> {
         self.schedule.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Vec<CommandId>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn known(&self) -> MutexGuard<'_, Option<Knowledge>> {
@@ -139,13 +166,23 @@ pub(crate) async fn run(
             (schedule.deadline(now), schedule.begin(now))
         };
         if let Some(trigger) = trigger {
-            let lost = tokio::select! {
-                () = stop.cancelled() => return,
-                lost = examine(core, surroundings, command, trigger) => lost,
+            // Those that come from here on are answered by a check of their own.
+            let asked = std::mem::take(&mut *core.network.asked());
+            let trigger = match asked.is_empty() {
+                true => trigger,
+                false => Trigger::Asked,
             };
+            // When the agent is stopped, its next run says that these were interrupted.
+            let examined = tokio::select! {
+                () = stop.cancelled() => return,
+                examined = examine(core, surroundings, command, trigger, wanted(&asked)) => examined,
+            };
+            for id in asked {
+                command::end(core, id, examined.outcome.clone());
+            }
             core.network
                 .schedule()
-                .ended(lost, Instant::now(), random());
+                .ended(examined.lost, Instant::now(), random());
             continue;
         }
         let wait = due.map_or(IDLE, |due| due.saturating_duration_since(now).min(IDLE));
@@ -161,13 +198,49 @@ pub(crate) async fn run(
     }
 }
 
+/// Whether the manager is told what a check came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// When there is something new.
+    News,
+    /// In any case, as it asked.
+    Anyway,
+}
+
+fn wanted(asked: &[CommandId]) -> Wanted {
+    if asked.is_empty() {
+        Wanted::News
+    } else {
+        Wanted::Anyway
+    }
+}
+
+/// How a check ended.
+struct Examined {
+    lost: Lost,
+    /// For those who asked for it.
+    outcome: CommandOutcome,
+}
+
+impl Examined {
+    fn failed(lost: Lost, reason: impl Into<String>) -> Self {
+        Self {
+            lost,
+            outcome: CommandOutcome::Failed {
+                reason: reason.into(),
+            },
+        }
+    }
+}
+
 /// Makes a check, and notes and reports what it came to.
 async fn examine(
     core: &Core,
     surroundings: &Surroundings,
     command: &CheckCommand,
     trigger: Trigger,
-) -> Lost {
+    wanted: Wanted,
+) -> Examined {
     let order = Order {
         parent: std::process::id(),
         addresses: surroundings.addresses.clone(),
@@ -187,21 +260,22 @@ async fn examine(
     let report = match outcome {
         Ok(report) => report,
         Err(error) => {
-            core.board.set(
-                "network_unchecked",
-                Severity::Warning,
-                format!("The network could not be checked: {error}"),
-            );
-            return Lost::Something;
+            let reason = format!("The network could not be checked: {error}");
+            core.board
+                .set("network_unchecked", Severity::Warning, reason.clone());
+            return Examined::failed(Lost::Something, reason);
         }
     };
     core.board.clear("network_unchecked");
     let Some(device) = core.device() else {
-        return Lost::Nothing;
+        return Examined::failed(Lost::Nothing, "this agent has no identity");
     };
     let report = any_is_enough(report, &hosts(&surroundings.addresses));
     let known = core.network.known().clone();
-    let learned = learn(known.as_ref(), device, report, trigger, Timestamp::now());
+    let mut learned = learn(known.as_ref(), device, report, trigger, Timestamp::now());
+    if wanted == Wanted::Anyway {
+        learned = learned.told_anyway();
+    }
     let last = &learned.knowledge.last;
     let lost = if last.result > Outcome::Ok {
         Lost::Something
@@ -216,8 +290,8 @@ async fn examine(
     if reachable && !core.link().connected {
         core.wake.notify_one();
     }
-    note(core, learned);
-    lost
+    let outcome = note(core, learned);
+    Examined { lost, outcome }
 }
 
 /// Names and addresses without their ports, as the doctor names them.
@@ -227,11 +301,12 @@ fn hosts(addresses: &[String]) -> Vec<String> {
 }
 
 /// Tells the manager what is new, and keeps what is known.
-fn note(core: &Core, learned: Learned) {
+fn note(core: &Core, learned: Learned) -> CommandOutcome {
     let Learned {
         mut knowledge,
         news,
     } = learned;
+    let mut outcome = CommandOutcome::Done;
     if news != News::None {
         tracing::info!(
             result = knowledge.last.result.as_str(),
@@ -244,12 +319,15 @@ fn note(core: &Core, learned: Learned) {
         };
         if core.journal.try_record(body).is_err() {
             knowledge = knowledge.untold();
+            let reason = "the network was checked, and the report could not be stored".to_owned();
+            outcome = CommandOutcome::Failed { reason };
         }
     }
     if let Err(error) = file::replace_json(&core.network.path, &knowledge) {
         tracing::warn!("{error}");
     }
     *core.network.known() = Some(knowledge);
+    outcome
 }
 
 fn interval(policy: &Policy) -> Option<Duration> {

@@ -71,6 +71,10 @@ impl Schedule {
 
     /// The network changed.
     pub(crate) fn changed(&mut self, now: Instant) {
+        // Switched off, only what somebody asks for counts, and it must not be forgotten over this.
+        if self.interval.is_none() {
+            return;
+        }
         let first = match self.called {
             Some(Call {
                 trigger: Trigger::NetworkChange,
@@ -282,6 +286,9 @@ mod tests {
         bench.schedule.asked(bench.now);
         assert_eq!(bench.next(), Some((0, Trigger::Asked)));
         assert_eq!(bench.next(), None);
+        bench.schedule.asked(bench.now);
+        bench.schedule.changed(bench.now);
+        assert!(matches!(bench.next(), Some((_, Trigger::Asked))));
         // Switched on by a new policy.
         bench.schedule.set_interval(Some(HOUR), bench.now, MIDDLE);
         assert!(matches!(bench.next(), Some((_, Trigger::Schedule))));

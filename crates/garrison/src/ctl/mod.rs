@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod cloud;
+mod connections;
 mod definitions;
 mod detections;
 mod devices;
@@ -158,6 +159,11 @@ pub(crate) enum CtlCommand {
         #[command(subcommand)]
         command: flows::FlowsCommand,
     },
+    /// What devices find of the network: what is lost, why, and who can mend it
+    Connections {
+        #[command(subcommand)]
+        command: connections::ConnectionsCommand,
+    },
     /// The link to the cloud services
     Cloud {
         #[command(subcommand)]
@@ -191,6 +197,7 @@ pub(crate) async fn run(arguments: CtlArguments) -> anyhow::Result<ExitCode> {
         CtlCommand::Users { command } => users::run(&session, command).await?,
         CtlCommand::Audit { command } => audit::run(&session, command).await?,
         CtlCommand::Flows { command } => flows::run(&session, command).await?,
+        CtlCommand::Connections { command } => connections::run(&session, command).await?,
         CtlCommand::Cloud { command } => cloud::run(&session, command).await?,
     }
     Ok(ExitCode::SUCCESS)

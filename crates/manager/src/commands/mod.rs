@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ::store::Transaction;
 use model::event::CommandOutcome;
 use model::policy::{Action, CommandDocument};
-use model::{CommandId, DetectionId, DeviceId, QuarantineId, ScanId, Timestamp};
+use model::{CommandId, DetectionId, DeviceId, GroupId, QuarantineId, ScanId, Timestamp};
 use proto::Signed;
 use proto::api::device::DeviceStanding;
 use proto::api::scan::CommandAccepted;
@@ -24,6 +24,8 @@ use crate::site::Site;
 const MAX_WAITING: i64 = 100;
 /// Commands in one answer.
 const MAX_ANSWERED: i64 = 50;
+/// Devices that one request may name.
+const MAX_DEVICES: usize = 10_000;
 
 /// What a command is about; its outcome is told to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -52,6 +54,55 @@ impl Prepared {
             expires: self.expires,
         }
     }
+}
+
+/// The devices that a request names, each once; of a group those that take commands.
+///
+/// # Errors
+/// When it names both devices and a group, none, too many, or an unknown group.
+pub(crate) fn chosen(
+    site: &Site,
+    devices: Option<&[DeviceId]>,
+    group: Option<GroupId>,
+) -> Result<Vec<DeviceId>, Refusal> {
+    let mut devices = match (devices, group) {
+        (Some(devices), None) => devices.to_vec(),
+        (None, Some(group)) => {
+            if site.groups.group(group).is_none() {
+                return Err(Refusal::not_found("group", group));
+            }
+            taking(site, Some(group))
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            return Err(Refusal::invalid("expected either devices or group"));
+        }
+    };
+    devices.sort_unstable();
+    devices.dedup();
+    match devices.len() {
+        0 => Err(Refusal::invalid(
+            "expected at least one device; the group has none that is approved",
+        )),
+        1..=MAX_DEVICES => Ok(devices),
+        count => Err(Refusal::invalid(format!(
+            "expected at most {MAX_DEVICES} devices, got {count}"
+        ))),
+    }
+}
+
+/// The devices of a group, or of the site, that take commands.
+pub(crate) fn taking(site: &Site, group: Option<GroupId>) -> Vec<DeviceId> {
+    site.roster
+        .all()
+        .iter()
+        .filter(|entry| {
+            entry.with(|live| {
+                live.standing == DeviceStanding::Approved
+                    && group.is_none_or(|group| live.group == group)
+            })
+        })
+        .map(|entry| entry.id)
+        .collect()
 }
 
 /// Signs a command for a device.
@@ -111,6 +162,7 @@ const fn kind(action: &Action) -> &'static str {
         Action::Restore { .. } => "restore",
         Action::Delete { .. } => "delete",
         Action::RotateCertificate => "rotate_certificate",
+        Action::CheckNetwork => "check_network",
     }
 }
 
@@ -128,6 +180,14 @@ pub(crate) async fn insert(tx: &mut Transaction, command: &Prepared) -> Result<(
         ));
     }
     store::insert(tx, command).await
+}
+
+/// Whether a command of the same kind still waits for the same device.
+pub(crate) async fn waits_already(
+    tx: &mut Transaction,
+    command: &Prepared,
+) -> Result<bool, Refusal> {
+    Ok(store::count_like(tx, command).await? > 0)
 }
 
 /// Tells the device that there is something for it.

@@ -40,6 +40,22 @@ pub(super) async fn count_waiting(
     )
 }
 
+/// Commands of the same kind that wait for the same device and have not expired.
+pub(super) async fn count_like(
+    tx: &mut Transaction,
+    command: &Prepared,
+) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar(
+        "SELECT COUNT(*) FROM command
+         WHERE state = 'waiting' AND device = $1 AND kind = $2 AND expires > $3",
+    )
+    .bind(command.device.to_string())
+    .bind(command.kind)
+    .bind(command.issued.millis())
+    .fetch_one(tx)
+    .await?)
+}
+
 pub(super) async fn insert(tx: &mut Transaction, command: &Prepared) -> Result<(), Refusal> {
     let signed =
         serde_json::to_string(&command.signed).map_err(Refusal::internal("writing a command"))?;

@@ -3,19 +3,22 @@
 use std::sync::Arc;
 
 use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::Response;
 use model::DeviceId;
 use proto::api::connection::{
-    ConnectionCause, ConnectionFeature, Connections, DeviceConnections, MendedConnection,
+    ConnectionCause, ConnectionCheckAsked, ConnectionFeature, Connections, DeviceConnections,
+    MendedConnection, NewConnectionCheck,
 };
 use proto::{Page, Problem};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{CauseFilter, ConnectionDeviceFilter, FeatureFilter, MendedFilter};
-use crate::access::{Permit, Viewer};
+use crate::access::{Operator, Permit, Viewer};
 use crate::refusal::Refusal;
 use crate::site::Site;
-use crate::web::{Json, PathId, Query};
+use crate::web::{Json, PathId, Query, json_response};
 
 type App = State<Arc<Site>>;
 
@@ -25,6 +28,7 @@ pub(crate) fn api() -> OpenApiRouter<Arc<Site>> {
         .routes(routes!(summary))
         .routes(routes!(causes))
         .routes(routes!(cause))
+        .routes(routes!(check))
         .routes(routes!(features))
         .routes(routes!(devices))
         .routes(routes!(mended))
@@ -66,6 +70,21 @@ async fn cause(
     PathId(id): PathId<String>,
 ) -> Result<Json<ConnectionCause>, Refusal> {
     super::cause(&site, &by, &id).await.map(Json)
+}
+
+/// Asks devices to check their network now.
+#[utoipa::path(post, path = "/api/v1/connections/checks", tag = "connections",
+    request_body = NewConnectionCheck,
+    extensions(("x-garrison-role" = json!("operator"))),
+    responses((status = 202, body = ConnectionCheckAsked),
+        (status = "default", body = Problem)))]
+async fn check(
+    State(site): App,
+    by: Permit<Operator>,
+    Json(new): Json<NewConnectionCheck>,
+) -> Result<Response, Refusal> {
+    let asked = super::ask_to_check(&site, &by, new).await?;
+    Ok(json_response(StatusCode::ACCEPTED, &asked))
 }
 
 /// Every feature of the catalogue, and on how many devices it is lost, since when and why.

@@ -8,6 +8,7 @@
 //! (one cause, one line).
 
 mod account;
+mod ask;
 mod book;
 mod feature;
 pub mod http;
@@ -30,6 +31,7 @@ use proto::api::connection::{
 use proto::api::device::DeviceStanding;
 use serde::Deserialize;
 
+pub use ask::{ask_all_to_check, ask_to_check};
 pub use book::Book;
 pub(crate) use book::Reporter;
 pub use own::{Destination, check_own};

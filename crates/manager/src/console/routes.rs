@@ -87,6 +87,11 @@ pub fn routes() -> Vec<Route> {
             page::network::download,
         ),
         read("/network/connections", Viewer, page::connections::show),
+        write(
+            "/network/connections/check",
+            Operator,
+            page::connections::check,
+        ),
         read("/network/connections.csv", Viewer, page::connections::csv),
         read("/network/connections.json", Viewer, page::connections::json),
         read(
@@ -115,6 +120,11 @@ pub fn routes() -> Vec<Route> {
         read("/devices/{id}", Viewer, page::device::show),
         write("/devices/{id}/scan", Operator, page::device::scan),
         write("/devices/{id}/check-in", Operator, page::device::check_in),
+        write(
+            "/devices/{id}/check-network",
+            Operator,
+            page::device::check_network,
+        ),
         write(
             "/devices/{id}/approve",
             Administrator,

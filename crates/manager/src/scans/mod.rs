@@ -8,7 +8,6 @@ use model::policy::Action;
 use model::{DeviceId, ScanId};
 use proto::Page;
 use proto::api::Changed;
-use proto::api::device::DeviceStanding;
 use proto::api::scan::{NewScan, Scan};
 use serde::Deserialize;
 
@@ -22,8 +21,6 @@ use crate::refusal::Refusal;
 use crate::site::Site;
 use crate::web::cursor::{self, Cursor};
 
-/// Devices in one scan.
-const MAX_DEVICES: usize = 10_000;
 /// Paths in one scan.
 const MAX_PATHS: usize = 100;
 
@@ -74,7 +71,7 @@ async fn read(site: &Site, id: ScanId) -> Result<Scan, Refusal> {
 /// When the request names no device that takes commands, both devices and a group, no path or too
 /// many of either, or a path that is not absolute.
 pub async fn create(site: &Site, by: &Permit<Operator>, new: NewScan) -> Result<Scan, Refusal> {
-    let devices = chosen(site, &new)?;
+    let devices = commands::chosen(site, new.devices.as_deref(), new.group)?;
     if new.paths.is_empty() || new.paths.len() > MAX_PATHS {
         return Err(Refusal::invalid(format!(
             "paths: expected 1 to {MAX_PATHS}, got {}",
@@ -138,40 +135,4 @@ pub async fn create(site: &Site, by: &Permit<Operator>, new: NewScan) -> Result<
     site.tell(Changed::Scan, id);
     audit::tell(site);
     read(site, id).await
-}
-
-/// The devices that a request names; of a group those that take commands.
-fn chosen(site: &Site, new: &NewScan) -> Result<Vec<DeviceId>, Refusal> {
-    let mut devices = match (&new.devices, new.group) {
-        (Some(devices), None) => devices.clone(),
-        (None, Some(group)) => {
-            if site.groups.group(group).is_none() {
-                return Err(Refusal::not_found("group", group));
-            }
-            site.roster
-                .all()
-                .iter()
-                .filter(|entry| {
-                    entry.with(|live| {
-                        live.group == group && live.standing == DeviceStanding::Approved
-                    })
-                })
-                .map(|entry| entry.id)
-                .collect()
-        }
-        (Some(_), Some(_)) | (None, None) => {
-            return Err(Refusal::invalid("expected either devices or group"));
-        }
-    };
-    devices.sort_unstable();
-    devices.dedup();
-    match devices.len() {
-        0 => Err(Refusal::invalid(
-            "expected at least one device; the group has none that is approved",
-        )),
-        1..=MAX_DEVICES => Ok(devices),
-        count => Err(Refusal::invalid(format!(
-            "expected at most {MAX_DEVICES} devices, got {count}"
-        ))),
-    }
 }

@@ -93,7 +93,7 @@ async fn detection(stand: &Stand) -> Value {
     list["items"][0].clone()
 }
 
-fn command(stand: &Stand, signed: &Signed) -> CommandDocument {
+pub(crate) fn command(stand: &Stand, signed: &Signed) -> CommandDocument {
     trust::signing::verify(
         signed,
         Signed::COMMAND,

@@ -23,6 +23,26 @@ pub struct Connections {
     pub time: Timestamp,
 }
 
+/// Asks devices to check their network now, and to report what it comes to, changed or not.
+/// Exactly one of `devices` and `group`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewConnectionCheck {
+    /// 1 to 10,000 devices.
+    pub devices: Option<Vec<DeviceId>>,
+    pub group: Option<GroupId>,
+}
+
+/// Which devices were asked to check their network. What they find shows in their connections.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ConnectionCheckAsked {
+    pub devices: u64,
+    /// Of these, devices that had been asked before and have not answered yet.
+    pub already: u64,
+    /// A device that has not come for it by then does not check.
+    pub expires: Timestamp,
+}
+
 /// Devices by how their connections are. Revoked, suspended and not yet approved ones don't count.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct ConnectionCounts {

@@ -243,3 +243,32 @@ fn a_report_that_could_not_be_stored_is_tried_again() {
     assert_eq!(device.learns(fine(), 2_000), News::Changed);
     assert_eq!(device.learns(fine(), 3_000), News::None);
 }
+
+#[test]
+fn what_was_asked_for_is_told_though_nothing_changed() {
+    let id = DeviceId::generate();
+    let first = learn(None, id, fine(), Trigger::Start, at(1_000)).told_anyway();
+    assert_eq!(first.news, News::Changed);
+    let again = learn(
+        Some(&first.knowledge),
+        id,
+        fine(),
+        Trigger::Asked,
+        at(2_000),
+    );
+    assert_eq!(again.news, News::None);
+    let again = again.told_anyway();
+    assert_eq!(again.news, News::Asked);
+    assert_eq!(again.knowledge.reported, at(2_000));
+    assert_eq!(again.knowledge.last.trigger, Trigger::Asked);
+    // The next one is measured by it.
+    let third = learn(
+        Some(&again.knowledge),
+        id,
+        fine(),
+        Trigger::Schedule,
+        at(3_000),
+    );
+    assert_eq!(third.news, News::None);
+    assert_eq!(third.knowledge.reported, at(2_000));
+}

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use model::GroupId;
 use proto::Page;
-use proto::api::connection::{ConnectionCause, DeviceConnections};
+use proto::api::connection::{ConnectionCause, DeviceConnections, NewConnectionCheck};
 
 use crate::access::{Permit, Viewer};
 use crate::connections::{self, CauseFilter, ConnectionDeviceFilter, MendedFilter};
 use crate::console::address::Address;
-use crate::console::answer::{Answer, page};
+use crate::console::answer::{Answer, page, see_counted};
 use crate::console::export::{Format, file, gather};
 use crate::console::frame::Room;
 use crate::console::view::connections::{CausePage, ConnectionDevicesPage, ConnectionsPage};
@@ -49,6 +49,24 @@ pub(in crate::console) async fn show(State(site): State<Arc<Site>>, visit: Visit
     let frame = visit.frame(&site, Room::Network).await?;
     let address = visit.address().clone();
     page(&ConnectionsPage::new(frame, address, shown, groups))
+}
+
+/// Asks the devices of the group that is shown, or all of them, to check now.
+pub(in crate::console) async fn check(State(site): State<Arc<Site>>, visit: Visit) -> Answer {
+    let by = visit.permit()?;
+    let (asked, back) = if visit.form().value("group").is_empty() {
+        let asked = connections::ask_all_to_check(&site, &by).await?;
+        (asked, "/network/connections".to_owned())
+    } else {
+        let group: GroupId = visit.form().parsed("group")?;
+        let new = NewConnectionCheck {
+            devices: None,
+            group: Some(group),
+        };
+        let asked = connections::ask_to_check(&site, &by, new).await?;
+        (asked, format!("/network/connections?group={group}"))
+    };
+    Ok(see_counted(&back, "network_check_asked", asked.devices, 0))
 }
 
 /// `/network/connections/causes/{cause}`.

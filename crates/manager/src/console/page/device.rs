@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::{Path, State};
 use model::{DeviceId, EndpointPath};
+use proto::api::connection::NewConnectionCheck;
 use proto::api::device::{DeviceChange, DeviceStanding};
 use proto::api::scan::NewScan;
 
-use crate::console::answer::{Answer, page, see_said};
+use crate::console::answer::{Answer, page, see_counted, see_said};
 use crate::console::frame::Room;
 use crate::console::meaning::Meaning;
 use crate::console::view::detections::ConfirmPage;
@@ -95,6 +96,21 @@ pub(in crate::console) async fn check_in(
         "not_connected"
     };
     Ok(see_said(&format!("/devices/{id}"), said))
+}
+
+pub(in crate::console) async fn check_network(
+    State(site): State<Arc<Site>>,
+    Path(id): Path<String>,
+    visit: Visit,
+) -> Answer {
+    let id: DeviceId = visit.id(&id)?;
+    let new = NewConnectionCheck {
+        devices: Some(vec![id]),
+        group: None,
+    };
+    let asked = connections::ask_to_check(&site, &visit.permit()?, new).await?;
+    let back = format!("/devices/{id}");
+    Ok(see_counted(&back, "network_check_asked", asked.devices, 0))
 }
 
 pub(in crate::console) async fn approve(

@@ -109,6 +109,10 @@ fn changed(policy: &Policy, form: &Form) -> Result<Policy, Refusal> {
         max_file_bytes: mebibytes.saturating_mul(1 << 20),
         max_file_seconds: form.parsed("max_file_seconds")?,
         check_in_seconds: form.parsed("check_in_seconds")?,
+        network_check_minutes: match form.value("network_check_minutes") {
+            "" => policy.network_check_minutes,
+            _ => form.parsed("network_check_minutes")?,
+        },
         ..policy.clone()
     })
 }
@@ -172,6 +176,7 @@ mod tests {
         assert_eq!(after.spool_bytes, 123 << 20);
         assert_eq!(after.max_file_bytes, 10 << 20);
         assert_eq!(after.response, Response::Quarantine);
+        assert_eq!(after.network_check_minutes, before.network_check_minutes);
         assert_eq!(after.exclusions.len(), 3);
         assert_eq!(
             after.exclusions[0],
@@ -180,5 +185,23 @@ mod tests {
                 reason: "data".into()
             }
         );
+    }
+
+    #[test]
+    fn checks_of_the_network_are_switched_off_by_nought_and_by_nothing_else() {
+        let of = |minutes: &str| {
+            let form = Form::read(&format!(
+                "max_file_mib=10&max_file_seconds=5&check_in_seconds=30&network_check_minutes={minutes}"
+            ));
+            changed(&Policy::default(), &form)
+        };
+        let off = of("0").unwrap();
+        assert_eq!(off.network_check_minutes, 0);
+        assert_eq!(off.check(), Ok(()));
+        assert_eq!(of("30").unwrap().network_check_minutes, 30);
+        assert!(of("3").unwrap().check().is_err());
+        for wrong in ["off", "-1", "0.5"] {
+            assert!(of(wrong).is_err(), "{wrong}");
+        }
     }
 }
