@@ -294,6 +294,30 @@ async function main() {
     await actor.goto(`${base}${device}`);
     await actor.waitForSelector("#connections-state .badge");
   });
+  await check("devices are asked to check now, all of a site and one alone", async () => {
+    const checked = () => actor.locator("#device-connections time").first().getAttribute("datetime");
+    await actor.goto(`${base}${device}`);
+    const before = await checked();
+    await actor.goto(`${base}/network/connections`);
+    await actor.click("#check-now button");
+    await actor.waitForSelector(".said.good");
+    expect((await actor.innerText(".said.good")).includes("1 device"), "the number of devices is not told");
+    await actor.goto(`${base}${device}`);
+    await actor.click("form[action$='/check-network'] button");
+    await actor.waitForSelector(".said.good");
+    await until("a later check, without reloading", async () => await checked() > before, 60_000);
+  });
+  await check("how often devices check their network is set in the policy", async () => {
+    await actor.goto(`${base}/policies`);
+    await actor.click("#rows .first a >> nth=0");
+    const before = await actor.inputValue("#network-check");
+    for (const minutes of ["0", before]) {
+      await actor.fill("#network-check", minutes);
+      await actor.click("form:has(#network-check) button.main");
+      await actor.waitForSelector(".said.good");
+      expect(await actor.inputValue("#network-check") === minutes, `not ${minutes}`);
+    }
+  });
   await check("hosts that are none are told, and the flows stay", async () => {
     await actor.goto(`${base}/network?agents=not%20a%20host`);
     await actor.waitForSelector("[role=alert]");

@@ -62,6 +62,7 @@ fn of_group(
     all: &[Cased<'_, '_>],
     language: &str,
 ) -> Finding {
+    let who = mend::who(stage, verdict, group);
     let mut finding = Finding {
         key,
         verdict,
@@ -72,8 +73,8 @@ fn of_group(
         endpoints: Vec::new(),
         features: Vec::new(),
         evidence: Vec::new(),
-        who: mend::who(stage, verdict, group),
-        mend: mend::mend(stage, verdict, group),
+        who,
+        mend: mend::mend(who, stage, verdict, group),
     };
     for one in group {
         finding.result = finding.result.max(one.check.result);

@@ -360,13 +360,7 @@ fn set_references_aside(plan: &Plan<'_>, judged: &mut [Judged]) {
 
 fn check(plan: &Plan<'_>, planned: &Planned, judged: &Judged, observed: &[Observed]) -> Check {
     let destination = plan.destinations.get(planned.destination);
-    let endpoint = CheckedEndpoint {
-        host: destination.map(|one| one.host.clone()).unwrap_or_default(),
-        port: destination.and_then(|one| one.port),
-        transport: destination
-            .map(|one| one.endpoint.transport.as_str().to_owned())
-            .unwrap_or_default(),
-    };
+    let endpoint = destination.map(CheckedEndpoint::of).unwrap_or_default();
     let stages = report_of(planned, observed)
         .map(|report| report.stages.reports().iter().map(stage).collect())
         .unwrap_or_default();

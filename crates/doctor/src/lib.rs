@@ -13,6 +13,7 @@
 //! Start reading at [`report`] (what comes out), then [`verdict`] (what one probe means),
 //! [`inspection`] (what many probes mean together) and [`finding`] (one cause, one finding).
 
+mod anew;
 pub mod child;
 pub mod finding;
 pub mod inspection;
@@ -27,6 +28,7 @@ pub mod target;
 pub mod verdict;
 pub mod way;
 
+pub use anew::{Reported, anew};
 pub use judge::judge;
 pub use plan::{Destination, Plan, PlanError, Settings};
 pub use report::{Check, Evidence, Finding, Outcome, Report, Stage, Verdict};

@@ -12,7 +12,7 @@ use flows::{Catalogue, Format, Host, Options, ResolvedEndpoint, Selected, Select
 
 use crate::finding::Cased;
 use crate::plan::Destination;
-use crate::report::{Mend, Stage, Verdict, Who};
+use crate::report::{Evidence, Mend, Stage, Verdict, Who};
 use crate::verdict::dns::HOSTS_FILE;
 use crate::verdict::transport::HELD_BACK;
 
@@ -53,12 +53,7 @@ const NAMES: [(&str, Product); 17] = [
 
 fn product(group: &[Cased<'_, '_>]) -> Product {
     let says = group.iter().flat_map(|one| &one.check.evidence);
-    let says = says.filter(|one| {
-        matches!(
-            one.kind.as_str(),
-            "via" | "proxy_server" | "server" | "issuer" | "page"
-        )
-    });
+    let says = says.filter(|one| names_product(&one.kind));
     for one in says {
         let text = one.value.to_lowercase();
         if let Some((_, product)) = NAMES.iter().find(|(name, _)| text.contains(name)) {
@@ -68,8 +63,23 @@ fn product(group: &[Cased<'_, '_>]) -> Product {
     Product::Unknown
 }
 
+/// Whether products name themselves in evidence of this kind.
+pub(crate) fn names_product(kind: &str) -> bool {
+    matches!(kind, "via" | "proxy_server" | "server" | "issuer" | "page")
+}
+
 /// The evidence that names a domain controller which can't be reached.
 const CONTROLLER: &str = "unreachable_controller";
+/// The evidence of what a domain controller says of a ticket.
+pub(crate) const TICKET: &str = "kerberos";
+/// The product of rules that name addresses.
+pub(crate) const PACKET_FILTER: &str = "nftables";
+
+/// Whether lines are made of what only the host itself could see.
+pub(crate) fn depends_on_the_host(evidence: &[Evidence]) -> bool {
+    let mut kinds = evidence.iter().map(|one| one.kind.as_str());
+    kinds.any(|kind| kind == HELD_BACK || kind == CONTROLLER)
+}
 
 fn says<'g>(group: &'g [Cased<'_, '_>], kind: &str) -> Option<&'g str> {
     let all = group.iter().flat_map(|one| &one.check.evidence);
@@ -101,9 +111,9 @@ pub(crate) fn who(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> Wh
     }
 }
 
-/// What to add, and where.
-pub(crate) fn mend(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> Mend {
-    match who(stage, verdict, group) {
+/// What `who` is to add, and where.
+pub(crate) fn mend(who: Who, stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> Mend {
+    match who {
         Who::Proxy => match (stage, verdict) {
             (Stage::Proxy, Verdict::PacError | Verdict::PacUnreachable) => pac(group),
             (Stage::Tls, _) => bypass(group),
@@ -382,7 +392,7 @@ fn firewall(group: &[Cased<'_, '_>]) -> Mend {
     } else {
         "in the chain that drops them (here: forward of the table inet filter):".to_owned()
     };
-    with_words("nftables", text, cut(rules))
+    with_words(PACKET_FILTER, text, cut(rules))
 }
 
 /// Let hosts ask a domain controller for tickets.
@@ -398,7 +408,7 @@ fn controller(group: &[Cased<'_, '_>]) -> Mend {
         };
         format!("insert rule inet filter forward {family} daddr {address} tcp dport {port} accept")
     });
-    with_words("nftables", words, rule.into_iter().collect())
+    with_words(PACKET_FILTER, words, rule.into_iter().collect())
 }
 
 /// The addresses that were found behind a name, which packet filters need.
@@ -526,7 +536,7 @@ fn of_hosts_file(group: &[Cased<'_, '_>]) -> bool {
 /// Let these destinations out of this host.
 fn let_out(matches: Vec<String>) -> Mend {
     with_words(
-        "nftables",
+        PACKET_FILTER,
         "on this host, in the chain that drops what goes out (here: output of the table inet filter):"
             .to_owned(),
         cut(matches
@@ -566,7 +576,7 @@ fn host(stage: Stage, verdict: Verdict, group: &[Cased<'_, '_>]) -> Mend {
             "enrol this host, so that it has a certificate to show",
         ),
         (Stage::Upper, _) => words("host", "open a browser and sign in to the network"),
-        (Stage::Proxy, _) if says(group, "kerberos").is_some() => words(
+        (Stage::Proxy, _) if says(group, TICKET).is_some() => words(
             "host",
             "mend the account or the settings of Kerberos, as the domain controller's word in the evidence says",
         ),

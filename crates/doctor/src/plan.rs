@@ -309,7 +309,8 @@ fn placed(
     })
 }
 
-fn of_rows<'c>(selection: &Selection<'c>, settings: &Settings) -> Vec<Destination<'c>> {
+/// The destinations of the rows of a selection.
+pub(crate) fn of_rows<'c>(selection: &Selection<'c>, settings: &Settings) -> Vec<Destination<'c>> {
     let mut found = Vec::new();
     for selected in &selection.flows {
         let (catalogue, flow) = (selected.catalogue, selected.flow);

@@ -7,6 +7,8 @@ pub use model::network::{Evidence, FindingKey, Mend, Outcome, Stage, Verdict, Wh
 use model::network::{LostFeature, NetworkFinding};
 use serde::{Deserialize, Serialize};
 
+use crate::plan::Destination;
+
 /// The version of the JSON.
 pub const VERSION: u32 = 1;
 
@@ -40,7 +42,7 @@ pub struct Check {
 }
 
 /// Where a check went.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct CheckedEndpoint {
     /// A name or an address; of a check that was skipped also a pattern, or nothing.
     pub host: String,
@@ -84,6 +86,18 @@ pub struct Finding {
     pub evidence: Vec<Evidence>,
     pub who: Who,
     pub mend: Mend,
+}
+
+impl CheckedEndpoint {
+    /// Where a check of a destination goes.
+    #[must_use]
+    pub fn of(destination: &Destination<'_>) -> Self {
+        Self {
+            host: destination.host.clone(),
+            port: destination.port,
+            transport: destination.endpoint.transport.as_str().to_owned(),
+        }
+    }
 }
 
 impl fmt::Display for CheckedEndpoint {

@@ -69,7 +69,7 @@ pub enum Trigger {
     ManagerUnreachable,
     /// A check-in worked after several had failed.
     ManagerReachable,
-    /// Somebody asked for it on the device.
+    /// Somebody asked for it, on the device or at the manager.
     Asked,
 }
 

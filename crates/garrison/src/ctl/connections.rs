@@ -1,123 +1,34 @@
 //! `garrison ctl connections`.
 
-use clap::{Subcommand, ValueEnum};
+mod arguments;
+
 use http::Method;
-use model::network::{FindingKey, Outcome, Who};
+use model::network::Outcome;
 use proto::Page;
 use proto::api::connection::{
-    ConnectionCause, ConnectionCheckAsked, ConnectionFeature, ConnectionUnknown, DeviceConnections,
-    NewConnectionCheck,
+    ConnectionCause, ConnectionCheckAsked, ConnectionFeature, ConnectionUnknown, Connections,
+    DeviceConnections, LinesBy, MendedConnection, NewConnectionCheck,
 };
 use serde_json::Value;
 
 use garrison_flows::table::Table;
 
+pub(crate) use arguments::ConnectionsCommand;
+
 use super::session::{Query, Session, print_json};
 use super::{Limit, moment, names};
 use crate::output;
 
-#[derive(Debug, Subcommand)]
-pub(crate) enum ConnectionsCommand {
-    /// List what is wrong, one line for each cause
-    Causes {
-        /// Only what devices of this group report (identifier or name)
-        #[arg(long)]
-        group: Option<String>,
-        /// Only what they can mend
-        #[arg(long)]
-        who: Option<WhoArgument>,
-        #[command(flatten)]
-        limit: Limit,
-    },
-    /// Show one cause, with the lines that mend it
-    Show {
-        /// Identifier
-        #[arg(value_parser = parse_cause)]
-        cause: FindingKey,
-    },
-    /// List features, and on how many devices each is lost
-    Features {
-        /// Only of this group's devices (identifier or name)
-        #[arg(long)]
-        group: Option<String>,
-    },
-    /// List devices by how their connections are
-    Devices {
-        /// Only those of this group (identifier or name)
-        #[arg(long)]
-        group: Option<String>,
-        /// Only those that are so
-        #[arg(long)]
-        state: Option<StateArgument>,
-        /// Only those that have this cause
-        #[arg(long, value_parser = parse_cause)]
-        cause: Option<FindingKey>,
-        #[command(flatten)]
-        limit: Limit,
-    },
-    /// Ask devices to check their network now, and to report what it comes to
-    Check {
-        /// A device (identifier or host name); may be repeated
-        #[arg(long, required_unless_present = "group", conflicts_with = "group")]
-        device: Vec<String>,
-        /// A group (identifier or name)
-        #[arg(long)]
-        group: Option<String>,
-    },
-}
-
-/// Who can mend something.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum WhoArgument {
-    Proxy,
-    Firewall,
-    Dns,
-    Certificate,
-    Host,
-}
-
-impl WhoArgument {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Proxy => Who::Proxy.as_str(),
-            Self::Firewall => Who::Firewall.as_str(),
-            Self::Dns => Who::Dns.as_str(),
-            Self::Certificate => Who::Certificate.as_str(),
-            Self::Host => Who::Host.as_str(),
-        }
-    }
-}
-
-/// How a device's connections are.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub(crate) enum StateArgument {
-    Ok,
-    Degraded,
-    Broken,
-    Unknown,
-}
-
-impl StateArgument {
-    const fn name(self) -> &'static str {
-        match self {
-            Self::Ok => Outcome::Ok.as_str(),
-            Self::Degraded => Outcome::Degraded.as_str(),
-            Self::Broken => Outcome::Broken.as_str(),
-            Self::Unknown => Outcome::Unknown.as_str(),
-        }
-    }
-}
-
-fn parse_cause(text: &str) -> Result<FindingKey, String> {
-    FindingKey::parse(text).map_err(|error| error.to_string())
-}
-
 pub(super) async fn run(session: &Session, command: ConnectionsCommand) -> anyhow::Result<()> {
     match command {
+        ConnectionsCommand::Summary { group } => {
+            let query = of_group(session, "/api/v1/connections", group).await?;
+            session.show(&query.to_string(), numbers).await
+        }
         ConnectionsCommand::Causes { group, who, limit } => {
             let query = of_group(session, "/api/v1/connections/causes", group)
                 .await?
-                .and_if("who", who.map(WhoArgument::name));
+                .and_if("who", who.map(arguments::WhoArgument::name));
             causes(session, &query, limit).await
         }
         ConnectionsCommand::Show { cause } => {
@@ -136,9 +47,23 @@ pub(super) async fn run(session: &Session, command: ConnectionsCommand) -> anyho
         } => {
             let query = of_group(session, "/api/v1/connections/devices", group)
                 .await?
-                .and_if("state", state.map(StateArgument::name))
+                .and_if("state", state.map(arguments::StateArgument::name))
                 .and_if("cause", cause);
             devices(session, &query, limit).await
+        }
+        ConnectionsCommand::Mended {
+            device,
+            cause,
+            limit,
+        } => {
+            let device = match device {
+                Some(text) => Some(names::device(session, &text).await?),
+                None => None,
+            };
+            let query = Query::of("/api/v1/connections/mended")
+                .and_if("device", device)
+                .and_if("cause", cause);
+            mended(session, &query, limit).await
         }
         ConnectionsCommand::Check { device, group } => check(session, &device, group).await,
     }
@@ -150,6 +75,32 @@ async fn of_group(session: &Session, path: &str, group: Option<String>) -> anyho
         None => None,
     };
     Ok(Query::of(path).and_if("group", group))
+}
+
+fn numbers(all: &Connections, clock: &moment::Clock) -> Vec<(&'static str, String)> {
+    let devices = &all.devices;
+    let mut facts = vec![
+        ("site", all.site.clone()),
+        ("devices", devices.total.to_string()),
+        ("ok", devices.ok.to_string()),
+        ("degraded", devices.degraded.to_string()),
+        ("broken", devices.broken.to_string()),
+        ("unknown", devices.unknown.to_string()),
+        ("causes", all.causes.to_string()),
+        ("features lost", all.features.to_string()),
+    ];
+    if let Some(since) = all.since {
+        facts.push(("since", clock.tell(since)));
+    }
+    if let Some(own) = &all.manager {
+        let checked = clock.tell(own.checked);
+        let state = own.state.as_str();
+        facts.push(("manager", format!("{state}, checked {checked}")));
+        for finding in &own.findings {
+            facts.push(("", finding.cause.clone()));
+        }
+    }
+    facts
 }
 
 async fn causes(session: &Session, query: &Query, limit: Limit) -> anyhow::Result<()> {
@@ -257,6 +208,32 @@ async fn devices(session: &Session, query: &Query, limit: Limit) -> anyhow::Resu
         .await
 }
 
+async fn mended(session: &Session, query: &Query, limit: Limit) -> anyhow::Result<()> {
+    let headings = ["CAUSE", "WHERE", "RESULT", "WHAT", "LOST", "SINCE", "UNTIL"];
+    session
+        .list(query, limit, headings, |one: &MendedConnection, clock| {
+            [
+                one.id.clone(),
+                place(one),
+                one.result.as_str().to_owned(),
+                one.cause.clone(),
+                one.features.join(", "),
+                clock.tell(one.since),
+                clock.tell(one.until),
+            ]
+        })
+        .await
+}
+
+/// Whose it was.
+fn place(one: &MendedConnection) -> String {
+    match (&one.hostname, one.device) {
+        (Some(name), _) => name.clone(),
+        (None, Some(device)) => device.to_string(),
+        (None, None) => "manager".to_owned(),
+    }
+}
+
 fn device_state(device: &DeviceConnections) -> String {
     let state = device.state.as_str();
     match device.unknown_because {
@@ -304,13 +281,11 @@ fn facts(cause: &ConnectionCause, clock: &moment::Clock) -> Vec<(&'static str, S
         facts.push(("evidence", format!("{}: {}", one.kind, one.value)));
     }
     if !cause.lines.is_empty() {
-        facts.push((
-            "what to add",
-            format!(
-                "{}; devices made these lines, read them before you use them",
-                cause.product
-            ),
-        ));
+        let caution = match cause.lines_by {
+            LinesBy::Manager => "",
+            LinesBy::Devices => "; devices made these lines, read them before you use them",
+        };
+        facts.push(("what to add", format!("{}{caution}", cause.product)));
     }
     for line in &cause.lines {
         facts.push(("", line.clone()));

@@ -11,6 +11,7 @@ use net::HttpClient;
 use trust::keyfile::{self, KeyFileError};
 
 use super::store;
+use crate::connections::Delivery;
 use crate::refusal::Refusal;
 
 /// The link to the cloud, when there is one.
@@ -80,6 +81,14 @@ impl CloudLink {
         // The time of day is random enough to spread sites.
         let jitter = (Timestamp::now().millis().unsigned_abs() % 256) * seconds / 1024;
         Duration::from_secs(seconds + jitter)
+    }
+
+    /// How the last delivery went.
+    pub(crate) fn delivery(&self) -> Delivery {
+        match self.failures.load(Ordering::Relaxed) {
+            0 => Delivery::Works,
+            _ => Delivery::Fails,
+        }
     }
 
     /// `host:port` of the cloud, when the site is enrolled.

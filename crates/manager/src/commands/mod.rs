@@ -25,7 +25,7 @@ const MAX_WAITING: i64 = 100;
 /// Commands in one answer.
 const MAX_ANSWERED: i64 = 50;
 /// Devices that one request may name.
-const MAX_DEVICES: usize = 10_000;
+pub(crate) const MAX_DEVICES: usize = 10_000;
 
 /// What a command is about; its outcome is told to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

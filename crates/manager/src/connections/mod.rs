@@ -12,9 +12,11 @@ mod ask;
 mod book;
 mod feature;
 pub mod http;
+mod lines;
 mod own;
 mod reported;
 mod rules;
+mod schedule;
 mod store;
 mod sums;
 mod wire;
@@ -25,8 +27,8 @@ use model::{DeviceId, GroupId};
 use proto::Page;
 use proto::api::Changed;
 use proto::api::connection::{
-    ConnectionCause, ConnectionFeature, Connections, DeviceConnections, ManagerConnections,
-    MendedConnection,
+    ConnectionCause, ConnectionFeature, Connections, DeviceConnections, LinesBy,
+    ManagerConnections, MendedConnection,
 };
 use proto::api::device::DeviceStanding;
 use serde::Deserialize;
@@ -34,9 +36,10 @@ use serde::Deserialize;
 pub use ask::{ask_all_to_check, ask_to_check};
 pub use book::Book;
 pub(crate) use book::Reporter;
+pub(crate) use own::forget_own;
 pub use own::{Destination, check_own};
-pub(crate) use own::{EVERY, forget_own};
 pub(crate) use reported::{Taken, reported, tell};
+pub(crate) use schedule::{Checked, Delivery, Look, OwnSchedule};
 pub(crate) use store::TABLES;
 
 use self::sums::{Order, Sums, order};
@@ -141,10 +144,14 @@ pub fn causes(
     _by: &Permit<Viewer>,
     filter: &CauseFilter,
 ) -> Result<Page<ConnectionCause>, Refusal> {
-    listed(&sums::sum(site, filter.group), filter)
+    listed(site, &sums::sum(site, filter.group), filter)
 }
 
-fn listed(sums: &Sums, filter: &CauseFilter) -> Result<Page<ConnectionCause>, Refusal> {
+fn listed(
+    site: &Site,
+    sums: &Sums,
+    filter: &CauseFilter,
+) -> Result<Page<ConnectionCause>, Refusal> {
     let limit = cursor::page_limit(filter.limit)?;
     let after = Cursor::<Order>::parse_optional(filter.cursor.as_deref())?;
     let mut causes = sums.causes();
@@ -153,9 +160,11 @@ fn listed(sums: &Sums, filter: &CauseFilter) -> Result<Page<ConnectionCause>, Re
     if let Some(Cursor(key, id)) = after {
         causes.retain(|cause| (order(cause), &cause.id) > (key, &id));
     }
-    Ok(cursor::page(causes, limit, total, |last| {
+    let mut page = cursor::page(causes, limit, total, |last| {
         Cursor(order(last), last.id.clone())
-    }))
+    });
+    lines::make(site, &mut page.items);
+    Ok(page)
 }
 
 /// Everything that a page of connections shows, of one moment.
@@ -174,7 +183,7 @@ pub fn shown(site: &Site, _by: &Permit<Viewer>, filter: &CauseFilter) -> Result<
     let sums = sums::sum(site, filter.group);
     Ok(Shown {
         summary: said(site, &sums),
-        causes: listed(&sums, filter)?,
+        causes: listed(site, &sums, filter)?,
         features: sums.features(),
     })
 }
@@ -206,7 +215,8 @@ pub async fn cause(
 ) -> Result<ConnectionCause, Refusal> {
     let unknown = || Refusal::not_found("cause", id.chars().take(80).collect::<String>());
     let key = FindingKey::parse(id).map_err(|_| unknown())?;
-    if let Some(cause) = sums::sum(site, None).cause(&key) {
+    if let Some(mut cause) = sums::sum(site, None).cause(&key) {
+        lines::make(site, std::slice::from_mut(&mut cause));
         return Ok(cause);
     }
     let wanted = store::MendedWanted {
@@ -215,13 +225,19 @@ pub async fn cause(
     };
     let (rows, _) = store::mended(&site.database, &wanted, 1).await?;
     let last = rows.into_iter().next().ok_or_else(unknown)?;
-    Ok(ConnectionCause {
+    let mut cause = ConnectionCause {
         result: last.result,
         since: last.since,
         last_seen: last.until,
         mended: Some(last.until),
+        lines_by: match last.reporter {
+            Reporter::Manager => LinesBy::Manager,
+            Reporter::Device(_) => LinesBy::Devices,
+        },
         ..wire::cause(&key, &last.account)
-    })
+    };
+    lines::make(site, std::slice::from_mut(&mut cause));
+    Ok(cause)
 }
 
 /// Every feature of the catalogue, those first that most is lost of.

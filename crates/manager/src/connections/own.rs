@@ -13,12 +13,10 @@ use proto::api::Changed;
 
 use super::book::Reporter;
 use super::rules::Seen;
-use super::{feature, store};
+use super::{feature, schedule, store};
 use crate::refusal::Refusal;
 use crate::site::Site;
 
-/// How often the manager checks its own.
-pub(crate) const EVERY: Duration = Duration::from_secs(3600);
 /// How long one check may take.
 const LIMIT: Duration = Duration::from_secs(90);
 /// Seconds that the doctor gives itself.
@@ -36,7 +34,7 @@ pub struct Destination {
 /// What is known of the manager beside its report.
 pub(super) const fn seen() -> Seen {
     Seen {
-        interval: Some(EVERY),
+        interval: Some(schedule::EVERY),
         state: None,
         last_seen: None,
         clock_skew: 0,
@@ -44,8 +42,8 @@ pub(super) const fn seen() -> Seen {
     }
 }
 
-/// Checks what the manager dials, and keeps the result as its last report. A check that could not
-/// be made leaves the last report, which grows old.
+/// Checks what the manager dials, keeps the result as its last report, and gives how it came out. A
+/// check that could not be made leaves the last report, which grows old.
 ///
 /// # Errors
 /// When the doctor could not be run or says something that is no report, and when the database
@@ -54,10 +52,11 @@ pub async fn check_own(
     site: &Arc<Site>,
     doctor: &Path,
     destination: &Destination,
-) -> Result<(), Refusal> {
+) -> Result<Outcome, Refusal> {
     let said = run(doctor, destination).await?;
     let now = site.now();
     let report = report(site, said, now);
+    let result = report.result;
     let taken = site
         .database
         .write(|tx| {
@@ -69,7 +68,7 @@ pub async fn check_own(
     if let Some(taken) = taken {
         super::tell(site, taken);
     }
-    Ok(())
+    Ok(result)
 }
 
 /// Drops what the manager said of its own connections: it dials nothing any more.

@@ -2,7 +2,7 @@
 
 use ::store::Transaction;
 use model::Timestamp;
-use model::network::{NetworkReport, Outcome};
+use model::network::{NetworkReport, Outcome, Trigger};
 
 use super::account;
 use super::book::{Report, Reporter};
@@ -80,6 +80,8 @@ pub(crate) async fn reported(
     news |= before
         .as_ref()
         .is_none_or(|before| before.result != result.as_str() || before.flows != flows);
+    // Whoever asked waits for the answer, changed or not.
+    news |= report.trigger == Trigger::Asked;
     let report = Report {
         number: before.map_or(1, |before| before.number.saturating_add(1)),
         named: report.checked,

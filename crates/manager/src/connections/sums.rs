@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use model::network::{FindingKey, Outcome};
 use model::{GroupId, Timestamp};
-use proto::api::connection::{CauseName, ConnectionCause, ConnectionCounts, ConnectionFeature};
+use proto::api::connection::{
+    CauseName, ConnectionCause, ConnectionCounts, ConnectionFeature, LinesBy,
+};
 use proto::api::device::DeviceStanding;
 
 use super::account::{Held, Told};
@@ -327,7 +329,8 @@ impl Sums {
                 });
                 (devices > 0 || manager).then(|| CauseName {
                     id: key.to_string(),
-                    cause: common(sum).map_or_else(String::new, |told| told.account.cause.clone()),
+                    cause: common(sum)
+                        .map_or_else(String::new, |common| common.told.account.cause.clone()),
                     devices,
                     manager,
                 })
@@ -391,17 +394,17 @@ fn worst(held: &[Held], feature: usize) -> Option<Outcome> {
         .max()
 }
 
-/// The account that most devices give. A few that say something else can't put words into the
-/// mouths of the others.
-fn common(sum: &CauseSum) -> Option<&Arc<Told>> {
-    let most = sum.accounts.iter().max_by_key(|account| {
+/// The account that the manager gives itself, else the one that most devices give. A few that say
+/// something else can't put words into the mouths of the others.
+fn common(sum: &CauseSum) -> Option<&AccountSum> {
+    sum.accounts.iter().max_by_key(|account| {
         (
-            account.devices + u64::from(account.manager),
+            account.manager,
+            account.devices,
             account.unheard,
             Reverse(&account.told.id),
         )
-    });
-    most.map(|account| &account.told)
+    })
 }
 
 /// Where a cause stands in the list, smaller first: its result, holders, devices unheard of, age.
@@ -428,7 +431,7 @@ fn cause(key: &FindingKey, sum: &CauseSum) -> Option<ConnectionCause> {
     let others = sum
         .accounts
         .iter()
-        .filter(|account| !Arc::ptr_eq(common, &account.told));
+        .filter(|account| !Arc::ptr_eq(&common.told, &account.told));
     let others = others.map(|one| one.devices + one.unheard + u64::from(one.manager));
     Some(ConnectionCause {
         result: sum.result,
@@ -438,6 +441,11 @@ fn cause(key: &FindingKey, sum: &CauseSum) -> Option<ConnectionCause> {
         described_otherwise: others.sum(),
         since: sum.since,
         last_seen: sum.last_seen,
-        ..super::wire::cause(key, &common.account)
+        lines_by: if common.manager {
+            LinesBy::Manager
+        } else {
+            LinesBy::Devices
+        },
+        ..super::wire::cause(key, &common.told.account)
     })
 }

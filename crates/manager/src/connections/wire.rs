@@ -3,7 +3,7 @@
 use model::network::{FindingKey, Outcome};
 use model::{DeviceId, Timestamp};
 use proto::api::connection::{
-    ConnectionCause, ConnectionFinding, DeviceConnections, MendedConnection,
+    ConnectionCause, ConnectionFinding, DeviceConnections, LinesBy, MendedConnection,
 };
 
 use super::account::{Account, Held};
@@ -28,6 +28,7 @@ pub(super) fn cause(key: &FindingKey, account: &Account) -> ConnectionCause {
         who: account.who,
         product: account.product.clone(),
         lines: account.lines.clone(),
+        lines_by: LinesBy::Devices,
         devices: 0,
         devices_unheard: 0,
         manager: false,

@@ -1,13 +1,15 @@
 //! What the manager does by itself, now and then.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use model::network::Outcome;
 use net::ServerIdentity;
 use proto::api::Changed;
 use tokio_util::task::TaskTracker;
 
 use super::identity;
+use crate::connections::{Checked, Destination, Look, OwnSchedule};
 use crate::refusal::Refusal;
 use crate::site::Site;
 use crate::{commands, detections, scans};
@@ -17,7 +19,7 @@ const SWEEP_EVERY: Duration = Duration::from_secs(30);
 /// Events removed in one transaction.
 const PRUNED_AT_ONCE: i64 = 5000;
 /// How often it is looked whether the manager's own connections are to be checked.
-const CHECK_LOOK: Duration = Duration::from_secs(15);
+const CHECK_LOOK: Duration = Duration::from_secs(5);
 /// How long after the start the cloud is first spoken to.
 const DELIVER_FIRST: Duration = Duration::from_secs(5);
 
@@ -43,18 +45,23 @@ pub(super) fn start(site: &Arc<Site>, tasks: &TaskTracker, identity: ServerIdent
     });
     let checking = Arc::clone(site);
     tasks.spawn(async move {
-        let mut last = None;
-        let mut age = Duration::ZERO;
+        let mut schedule = OwnSchedule::default();
         while wait(&checking, CHECK_LOOK).await {
-            age = age.saturating_add(CHECK_LOOK);
-            match crate::cloud::destination(&checking).await {
-                Ok(wanted) if wanted != last || age >= crate::connections::EVERY => {
-                    age = Duration::ZERO;
-                    check_own(&checking, wanted.as_ref()).await;
-                    last = wanted;
+            let destination = match crate::cloud::destination(&checking).await {
+                Ok(destination) => destination,
+                Err(error) => {
+                    tracing::warn!(%error, "the cloud's address could not be read");
+                    continue;
                 }
-                Ok(_) => {}
-                Err(error) => tracing::warn!(%error, "the cloud's address could not be read"),
+            };
+            let look = Look {
+                now: Instant::now(),
+                destination,
+                delivery: checking.cloud.delivery(),
+            };
+            if schedule.is_due(&look) {
+                let checked = check_own(&checking, look.destination.as_ref()).await;
+                schedule.checked(look, checked);
             }
         }
     });
@@ -69,17 +76,26 @@ pub(super) fn start(site: &Arc<Site>, tasks: &TaskTracker, identity: ServerIdent
 }
 
 /// Checks the manager's own connections, where it has any.
-async fn check_own(site: &Arc<Site>, wanted: Option<&crate::connections::Destination>) {
+async fn check_own(site: &Arc<Site>, wanted: Option<&Destination>) -> Checked {
     let outcome = match (wanted, &site.config.doctor) {
         (Some(wanted), Some(doctor)) => tokio::select! {
-            () = site.shutdown.cancelled() => return,
+            () = site.shutdown.cancelled() => return Checked::Badly,
             outcome = crate::connections::check_own(site, doctor, wanted) => outcome,
         },
-        (Some(_), None) => return,
-        (None, _) => crate::connections::forget_own(site).await,
+        (Some(_), None) => return Checked::Well,
+        (None, _) => crate::connections::forget_own(site)
+            .await
+            .map(|()| Outcome::Ok),
     };
-    if let Err(error) = outcome {
-        tracing::warn!(%error, "the manager's own connections could not be checked");
+    match outcome {
+        Ok(Outcome::Ok) => Checked::Well,
+        Ok(Outcome::Skipped | Outcome::Unknown | Outcome::Degraded | Outcome::Broken) => {
+            Checked::Badly
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the manager's own connections could not be checked");
+            Checked::Badly
+        }
     }
 }
 

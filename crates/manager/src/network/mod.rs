@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::OnceLock;
 
-use flows::{FlowId, GarrisonFlow};
+use flows::{FlowId, GarrisonFlow, Selection};
 use net::Connections;
 use proto::api::network::SiteFlow;
 
@@ -32,7 +32,7 @@ pub struct Network {
 
 impl Network {
     /// Set once, after the listeners were bound.
-    pub(crate) fn set_addresses(&self, addresses: BTreeMap<GarrisonFlow, SocketAddr>) {
+    pub fn set_addresses(&self, addresses: BTreeMap<GarrisonFlow, SocketAddr>) {
         let _ = self.addresses.set(addresses);
     }
 
@@ -92,6 +92,15 @@ pub fn flow(
         .into_iter()
         .find(|flow| flow.id == id);
     found.ok_or_else(|| Refusal::not_found("flow", id.chars().take(80).collect::<String>()))
+}
+
+/// The catalogue with the site's own hosts and ports.
+///
+/// # Errors
+/// When a value of the site is none that the catalogue takes.
+pub(crate) fn selection(site: &Site) -> Result<Selection<'static>, Refusal> {
+    let filter = FlowFilter::default();
+    filter::selection(&filter::flows_site(site, &filter)?, &filter)
 }
 
 /// What this manager itself knows of a flow.

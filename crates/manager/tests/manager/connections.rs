@@ -1,23 +1,24 @@
 //! What devices report of their connections, and what the manager makes of it.
 
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use axum::http::StatusCode;
 use manager::Manager;
-use manager::connections::{Destination, check_own};
-use model::event::{CommandOutcome, EventBody};
+use model::event::EventBody;
 use model::network::{
     Counts, Evidence, FindingKey, LostFeature, Mend, NetworkFinding, NetworkReport, NetworkState,
     Outcome, Stage, Trigger, Verdict, Who, limits,
 };
-use model::policy::Action;
 use model::{DeviceId, GroupId, Timestamp};
 use proto::problem::ProblemKind;
 use serde_json::{Value, json};
 
-use crate::events::{Spool, command, deliver};
+use crate::events::{Spool, deliver};
 use crate::stand::{Agent, START, Stand};
+
+mod asking;
+mod lines;
+mod own;
 
 const HOUR: Duration = Duration::from_secs(3600);
 const LINE: &str = "acl garrison_bypass ssl::server_name manager.example";
@@ -564,157 +565,4 @@ async fn causes_and_devices_are_filtered_by_group_and_paged() {
         .get("/api/v1/connections/causes/0000000000000000")
         .await;
     assert_eq!(nowhere.status, StatusCode::NOT_FOUND);
-}
-
-/// A doctor that says what it is told to, where nobody may come and run it: the folder of other
-/// temporary files may be root's alone.
-fn doctor(folder: &Path, says: &Value) -> PathBuf {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let path = folder.join(format!("doctor-{}", uuid::Uuid::new_v4()));
-    let script = format!("#!/bin/sh\ncat <<'END'\n{says}\nEND\nexit 2\n");
-    std::fs::write(&path, script).unwrap();
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-    path
-}
-
-fn checked(result: &str) -> Value {
-    json!({
-        "flow": "manager-cloud", "path": "direct", "via": null, "result": result,
-        "endpoint": {"host": "cloud.example", "port": 443, "transport": "tcp"},
-        "stage": null, "verdict": null, "detail": "", "evidence": [], "stages": [],
-    })
-}
-
-#[tokio::test]
-async fn the_managers_own_connections_are_one_reporter_more() {
-    let stand = Stand::new().await;
-    let folder = tempfile::tempdir_in("/tmp").unwrap();
-    let destination = Destination {
-        cloud: "cloud.example:443".to_owned(),
-        ca_pin: "00".repeat(32),
-    };
-    let key = FindingKey::of(Stage::Dns, Verdict::NoSuchName, "cloud.example");
-    let broken = json!({
-        "version": 1, "result": "broken", "checked": 1, "took_ms": 3,
-        "checks": [checked("broken")],
-        "findings": [{
-            "key": key, "verdict": "no_such_name", "stage": "dns", "cause": "no such name",
-            "result": "broken", "flows": ["manager-cloud"], "endpoints": ["cloud.example:443"],
-            "features": ["pings"], "evidence": [], "who": "dns",
-            "mend": {"product": "unbound", "lines": []},
-        }],
-    });
-    let path = doctor(folder.path(), &broken);
-    check_own(&stand.site, &path, &destination).await.unwrap();
-    stand.clock.advance(HOUR);
-    check_own(&stand.site, &path, &destination).await.unwrap();
-    let sums = counts(&stand).await;
-    assert_eq!(sums["manager"]["state"], "broken", "{sums}");
-    assert_eq!(sums["devices"]["total"], 0);
-    let cause = &causes(&stand).await[0];
-    assert_eq!(
-        (&cause["devices"], &cause["manager"]),
-        (&json!(0), &json!(true))
-    );
-    assert_eq!(cause["since"], json!(START), "it did not begin anew");
-    let pings = feature(&stand, "pings").await;
-    assert_eq!(
-        (&pings["state"], &pings["manager"]),
-        (&json!("broken"), &json!("broken"))
-    );
-    assert_eq!(pings["since"], json!(START));
-
-    let fine = json!({
-        "version": 1, "result": "ok", "checked": 1, "took_ms": 3,
-        "checks": [checked("ok")], "findings": [],
-    });
-    check_own(&stand.site, &doctor(folder.path(), &fine), &destination)
-        .await
-        .unwrap();
-    assert_eq!(counts(&stand).await["manager"]["state"], "ok");
-    assert_eq!(feature(&stand, "pings").await["state"], "ok");
-
-    // One that says nothing of use leaves the last report, which grows old.
-    let odd = doctor(folder.path(), &json!("odd"));
-    assert!(check_own(&stand.site, &odd, &destination).await.is_err());
-    stand.clock.advance(HOUR * 4);
-    assert_eq!(counts(&stand).await["manager"]["state"], "unknown");
-}
-
-#[tokio::test]
-async fn who_is_asked_to_check_is_asked_once_and_answers_with_a_report() {
-    let stand = Stand::new().await;
-    let mut reporter = Reporter::new(&stand).await;
-    let new = json!({"devices": [reporter.id()]});
-    let ask = || stand.post("/api/v1/connections/checks", new.clone());
-    let asked = ask().await.expect(StatusCode::ACCEPTED);
-    assert_eq!(
-        (&asked["devices"], &asked["already"]),
-        (&json!(1), &json!(0))
-    );
-    let again = ask().await.expect(StatusCode::ACCEPTED);
-    assert_eq!(
-        (&again["devices"], &again["already"]),
-        (&json!(1), &json!(1))
-    );
-    let commands = reporter.agent.check_in(&stand).await.commands;
-    assert_eq!(commands.len(), 1, "one command, however often it is asked");
-    let document = command(&stand, &commands[0]);
-    assert_eq!(document.action, Action::CheckNetwork);
-    assert_eq!(document.device, reporter.id());
-
-    let mut found = report(START, vec![inspected(START)]);
-    found.trigger = Trigger::Asked;
-    reporter.report(&stand, found).await;
-    let body = EventBody::CommandResult {
-        command: document.id,
-        outcome: CommandOutcome::Done,
-    };
-    let batch = reporter.spool.batch(vec![body]);
-    deliver(&stand, &reporter.agent, &batch)
-        .await
-        .expect(StatusCode::OK);
-    let state = reporter.state(&stand).await;
-    assert_eq!(
-        (&state["trigger"], &state["state"]),
-        (&json!("asked"), &json!("broken"))
-    );
-    assert!(reporter.agent.check_in(&stand).await.commands.is_empty());
-    let third = ask().await.expect(StatusCode::ACCEPTED);
-    assert_eq!(third["already"], 0);
-}
-
-#[tokio::test]
-async fn a_group_is_asked_to_check_as_a_whole_and_nobody_at_all_is_refused() {
-    let stand = Stand::new().await;
-    let policy = stand.get("/api/v1/policies").await.json()["items"][0]["id"].clone();
-    let group = stand
-        .post("/api/v1/groups", json!({"name": "Lyon", "policy": policy}))
-        .await
-        .expect(StatusCode::CREATED);
-    let lyon: GroupId = group["id"].as_str().unwrap().parse().unwrap();
-    let mut inside = Reporter::of_group(&stand, Some(lyon)).await;
-    let mut outside = Reporter::new(&stand).await;
-    let path = "/api/v1/connections/checks";
-    let asked = stand
-        .post(path, json!({"group": lyon}))
-        .await
-        .expect(StatusCode::ACCEPTED);
-    assert_eq!(asked["devices"], 1);
-    assert_eq!(inside.agent.check_in(&stand).await.commands.len(), 1);
-    assert!(outside.agent.check_in(&stand).await.commands.is_empty());
-    for wrong in [
-        json!({}),
-        json!({"devices": []}),
-        json!({"devices": [inside.id()], "group": lyon}),
-    ] {
-        let answer = stand.post(path, wrong.clone()).await;
-        assert_eq!(answer.problem(), ProblemKind::Invalid, "{wrong}");
-    }
-    let nobody = json!({"devices": [DeviceId::generate()]});
-    assert_eq!(
-        stand.post(path, nobody).await.problem(),
-        ProblemKind::NotFound
-    );
 }

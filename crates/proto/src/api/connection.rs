@@ -84,8 +84,10 @@ pub struct ConnectionCause {
     pub who: Who,
     /// The product that the lines are for.
     pub product: String,
-    /// What to add there, as most of the devices say it.
+    /// What to add there.
     pub lines: Vec<String>,
+    /// Whose words the product and the lines are.
+    pub lines_by: LinesBy,
     /// Devices that it holds for now.
     pub devices: u64,
     /// Devices that it held for when they were last heard of.
@@ -100,6 +102,17 @@ pub struct ConnectionCause {
     pub last_seen: Timestamp,
     /// When the last of them was rid of it; absent while it holds for any.
     pub mended: Option<Timestamp>,
+}
+
+/// Whose words the lines are that mend a cause.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = ConnectionLinesBy)]
+pub enum LinesBy {
+    /// The manager's, made for its own addresses and nothing that a device wrote.
+    Manager,
+    /// Those of most of the devices that report the cause: to be read before they are used.
+    Devices,
 }
 
 /// A feature of the catalogue, over all devices.

@@ -6,12 +6,13 @@ use askama::Template;
 use model::network::{Outcome, Stage, Verdict, Who};
 use proto::Page;
 use proto::api::connection::{
-    ConnectionCause, ConnectionFeature, ConnectionUnknown, Connections, DeviceConnections,
+    ConnectionCause, ConnectionFeature, ConnectionUnknown, Connections, DeviceConnections, LinesBy,
     MendedConnection,
 };
 use proto::api::group::Group;
 
 use super::overview::{Share, laid_out};
+use crate::commands::MAX_DEVICES;
 use crate::connections::Shown;
 use crate::console::address::Address;
 use crate::console::frame::Frame;
@@ -32,6 +33,8 @@ pub struct ConnectionsPage {
     pub page: Page<ConnectionCause>,
     pub features: Vec<ConnectionFeature>,
     pub groups: Vec<Group>,
+    /// Whether all that are shown may be asked at once to check.
+    pub can_ask: bool,
 }
 
 impl ConnectionsPage {
@@ -43,8 +46,10 @@ impl ConnectionsPage {
             causes,
             features,
         } = shown;
+        let total = usize::try_from(summary.devices.total).unwrap_or(usize::MAX);
         Self {
             tab: "connections",
+            can_ask: frame.operates() && (1..=MAX_DEVICES).contains(&total),
             sentence: sentence(&frame, &summary, &features),
             shares: shares(&summary, &address),
             frame,
@@ -236,6 +241,16 @@ pub fn lines(cause: &ConnectionCause) -> String {
     cause.lines.join("\n")
 }
 
+/// Whether there are lines, and the manager made them: what devices wrote is to be read first, and
+/// not to be copied from a list.
+#[must_use]
+pub fn are_ours(cause: &ConnectionCause) -> bool {
+    match cause.lines_by {
+        LinesBy::Manager => !cause.lines.is_empty(),
+        LinesBy::Devices => false,
+    }
+}
+
 /// On how many devices, in words: with the manager itself, and with those not heard of.
 #[must_use]
 pub fn holders(words: &Words, cause: &ConnectionCause) -> String {
@@ -243,6 +258,14 @@ pub fn holders(words: &Words, cause: &ConnectionCause) -> String {
         (0, true) => words.t("cause.on_manager").to_owned(),
         (devices, true) => words.count("cause.on_devices_and_manager", devices),
         (devices, false) => words.count("cause.on_devices", devices),
+    }
+}
+
+/// As [`holders`], within a sentence.
+fn within(words: &Words, cause: &ConnectionCause) -> String {
+    match (cause.devices, cause.manager) {
+        (0, true) => words.t("cause.on_this_manager").to_owned(),
+        (_, true | false) => holders(words, cause),
     }
 }
 
@@ -349,7 +372,7 @@ fn cause_sentence(frame: &Frame, cause: &ConnectionCause) -> String {
         key,
         &[
             ("features", &features),
-            ("on", &holders(words, cause)),
+            ("on", &within(words, cause)),
             ("when", &when),
         ],
     );
