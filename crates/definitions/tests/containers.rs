@@ -16,7 +16,7 @@ use model::Limit;
 use model::verdict::Remark;
 use scan::{Input, Limits, Scanner};
 use setup::{
-    TestWatch, gzip, limits_hit, matched, needle, open, scan, scan_with, source, tar, xz, zip,
+    TestWatch, gzip, limits_hit, matched, needle, open, pe, scan, scan_with, source, tar, xz, zip,
     zip_by,
 };
 use sha2::Digest;
@@ -387,4 +387,27 @@ fn the_beginning_of_a_larger_file_is_scanned_and_said_so() {
         ..Limits::default()
     };
     assert_eq!(scan_with(&definitions, NEEDLE, &cut).scanned_bytes, 3);
+}
+
+#[test]
+fn yara_rules_get_an_embedded_program_as_far_as_its_own_sections_go() {
+    let inner = pe(&[vec![1; 512]]);
+    let size = inner.len();
+    let around = [inner.clone(), b"LATER".to_vec(), vec![2; 507]].concat();
+    let outer = pe(&[vec![3; 512], around]);
+    let rules = format!(
+        "rule whole {{ condition: uint16(0) == 0x5a4d and filesize == {} }}\n\
+         rule own {{ condition: uint16(0) == 0x5a4d and filesize == {size} }}\n\
+         rule later {{ strings: $a = \"LATER\" condition: uint16(0) == 0x5a4d and $a }}",
+        outer.len()
+    );
+    let definitions = open(&[source("embedded.yar", &rules)]);
+    let verdict = scan(&definitions, &outer);
+    let found = verdict.matches.iter();
+    let mut found: Vec<String> = found
+        .map(|found| format!("{} {}", found.rule, found.member.join(" > ")))
+        .collect();
+    found.sort();
+    let inside = format!("own program at {}", 0x400 + 512);
+    assert_eq!(found, ["later ".to_owned(), inside, "whole ".to_owned()]);
 }

@@ -47,6 +47,8 @@ pub(crate) struct Executable {
     pub(crate) overlay: Option<u64>,
     /// Tables hold more entries than are looked at.
     pub(crate) cut_short: bool,
+    /// Where all ends that the headers tell of: sections, and the signatures of PE files.
+    pub(crate) end: u64,
     /// Of PE files of 32 bits: where the import table is.
     imports: Option<pe::Imports>,
 }
@@ -97,12 +99,17 @@ impl Executable {
     }
 }
 
+/// Where the last section ends, in bytes of the file.
+fn end(sections: &[Section]) -> u64 {
+    let ends = sections
+        .iter()
+        .map(|section| section.raw_offset.saturating_add(section.raw_size));
+    ends.max().unwrap_or(0)
+}
+
 /// Where the bytes behind all sections begin.
 fn overlay(sections: &[Section], bytes: &[u8]) -> Option<u64> {
-    let end = sections
-        .iter()
-        .map(|section| section.raw_offset.saturating_add(section.raw_size))
-        .max()?;
+    let end = end(sections);
     (end > 0 && end < bytes.len() as u64).then_some(end)
 }
 

@@ -208,7 +208,7 @@ impl Run<'_, '_> {
             self.match_parts(bytes, facts.executable.as_ref(), &mut found);
         }
         self.match_patterns(bytes, facts, &mut found);
-        self.match_yara(bytes, &mut found);
+        self.match_yara(self.own(bytes, facts), &mut found);
         if !found.is_empty() && (self.allowed > 0 || whole && self.is_allowed(&mut digests)) {
             self.remark_here(Remark::Allowed);
             found.clear();
@@ -252,6 +252,15 @@ impl Run<'_, '_> {
         if self.depth == 0 && whole && !self.verdict.matches.is_empty() {
             self.verdict.hashes = Some(digests.all());
         }
+    }
+
+    /// What rules are told of: an embedded program without what only follows it in the file that it
+    /// stands in, which was looked through with that.
+    fn own<'b>(&self, bytes: &'b [u8], facts: &Facts) -> &'b [u8] {
+        let end = facts.executable.as_ref().filter(|_| self.embedded);
+        end.and_then(|program| bytes.get(..usize::try_from(program.end).ok()?))
+            .filter(|own| !own.is_empty())
+            .unwrap_or(bytes)
     }
 
     fn match_yara(&mut self, bytes: &[u8], found: &mut Vec<u32>) {

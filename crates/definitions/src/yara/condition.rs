@@ -11,39 +11,54 @@ use yara_x_parser::ast::{
 /// How deep an expression is looked into.
 const MAX_DEPTH: usize = 64;
 
-/// The files that a rule can match.
+/// The files that a rule can match: of each class the bytes of the largest, if any at all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Scope {
-    pub(super) starts: Starts,
-    /// Bytes of the largest file.
-    pub(super) most_bytes: u64,
-}
+pub(super) struct Scope([Option<u64>; Start::ALL.len()]);
 
 impl Scope {
-    pub(super) const ANY: Self = Self {
-        starts: Starts::ALL,
-        most_bytes: u64::MAX,
-    };
+    pub(super) const ANY: Self = Self([Some(u64::MAX); Start::ALL.len()]);
 
-    const fn starting(starts: Starts) -> Self {
-        Self {
-            starts,
-            most_bytes: u64::MAX,
-        }
+    pub(super) fn new(starts: Starts, most_bytes: u64) -> Self {
+        Self(Start::ALL.map(|start| starts.contains(start).then_some(most_bytes)))
+    }
+
+    fn starting(starts: Starts) -> Self {
+        Self::new(starts, u64::MAX)
+    }
+
+    /// What the files begin with.
+    pub(super) fn starts(&self) -> Starts {
+        let of_class = Start::ALL.into_iter().zip(self.0);
+        of_class
+            .filter(|(_, most)| most.is_some())
+            .fold(Starts::NONE, |starts, (start, _)| {
+                starts.or(Starts::only(start))
+            })
+    }
+
+    /// Bytes of the largest of some classes.
+    pub(super) fn most_bytes(&self, within: Starts) -> u64 {
+        let of_class = Start::ALL.into_iter().zip(self.0);
+        of_class
+            .filter(|(start, _)| within.contains(*start))
+            .filter_map(|(_, most)| most)
+            .max()
+            .unwrap_or(0)
     }
 
     fn and(self, other: Self) -> Self {
-        Self {
-            starts: self.starts.and(other.starts),
-            most_bytes: self.most_bytes.min(other.most_bytes),
-        }
+        self.each(other, |one, other| Some(one?.min(other?)))
     }
 
     fn or(self, other: Self) -> Self {
-        Self {
-            starts: self.starts.or(other.starts),
-            most_bytes: self.most_bytes.max(other.most_bytes),
+        self.each(other, Option::max)
+    }
+
+    fn each(mut self, other: Self, join: impl Fn(Option<u64>, Option<u64>) -> Option<u64>) -> Self {
+        for (most, other) in self.0.iter_mut().zip(other.0) {
+            *most = join(*most, other);
         }
+        self
     }
 }
 
@@ -74,10 +89,7 @@ impl Names<'_, '_> {
                 .map(|operand| self.of(operand, depth + 1))
                 .reduce(Scope::or)
                 .unwrap_or(Scope::ANY),
-            Expr::Not(not) => match &not.operand {
-                Expr::Eq(eq) => unequal(&eq.lhs, &eq.rhs),
-                _ => Scope::ANY,
-            },
+            Expr::Not(not) => not_true(&not.operand, depth + 1),
             Expr::Eq(eq) => equal(&eq.lhs, &eq.rhs),
             Expr::Ne(ne) => unequal(&ne.lhs, &ne.rhs).and(of_module(&[&ne.lhs, &ne.rhs])),
             Expr::Lt(lt) => below(&lt.lhs, &lt.rhs, 1).and(of_module(&[&lt.lhs, &lt.rhs])),
@@ -164,12 +176,30 @@ fn equal(left: &Expr<'_>, right: &Expr<'_>) -> Scope {
         _ => None,
     };
     if let Some(size) = size.and_then(|size| u64::try_from(size).ok()) {
-        return Scope {
-            starts: Starts::ALL,
-            most_bytes: size,
-        };
+        return Scope::new(Starts::ALL, size);
     }
     of_module(&[left, right])
+}
+
+/// The files for which a condition can be false or undefined.
+fn not_true(condition: &Expr<'_>, depth: usize) -> Scope {
+    if depth > MAX_DEPTH {
+        return Scope::ANY;
+    }
+    match condition {
+        Expr::Eq(eq) => unequal(&eq.lhs, &eq.rhs),
+        Expr::Or(or) => or
+            .operands()
+            .map(|operand| not_true(operand, depth + 1))
+            .fold(Scope::ANY, Scope::and),
+        Expr::And(and) => and
+            .operands()
+            .map(|operand| not_true(operand, depth + 1))
+            .reduce(Scope::or)
+            .unwrap_or(Scope::ANY),
+        // Of what is none of these, nothing is known when it is not true.
+        _ => Scope::ANY,
+    }
 }
 
 fn unequal(left: &Expr<'_>, right: &Expr<'_>) -> Scope {
@@ -187,14 +217,13 @@ fn below(lesser: &Expr<'_>, greater: &Expr<'_>, distance: u64) -> Scope {
         Expr::Filesize { .. } => integer(greater).and_then(|size| u64::try_from(size).ok()),
         _ => None,
     };
-    limit.map_or(Scope::ANY, |limit| Scope {
-        starts: Starts::ALL,
-        most_bytes: limit.saturating_sub(distance),
+    limit.map_or(Scope::ANY, |limit| {
+        Scope::new(Starts::ALL, limit.saturating_sub(distance))
     })
 }
 
 /// The bytes that a comparison of `uint32(0)` and its like with a number asks for.
-fn read_at_start(read: &Expr<'_>, number: &Expr<'_>) -> Option<Beginning> {
+pub(super) fn read_at_start(read: &Expr<'_>, number: &Expr<'_>) -> Option<Beginning> {
     let Expr::FuncCall(call) = read else {
         return None;
     };

@@ -2,10 +2,12 @@
 //!
 //! A rule that needs a literal which clean files seldom hold goes behind the gate, into a part of
 //! rules of the same files and of about the same chance: few files open any. The others are run on
-//! every file that they can match, and are compiled twice: for Windows programs, for which many are,
-//! and for all others, so that a file is read by them once.
+//! every file that they can match, and are compiled several times, for programs of either kind and
+//! for all else, for small files and for large ones, so that a file is read by them once. Those that
+//! seldom need their patterns are kept apart from those that do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use scan::yara::gate::MAX_PARTS;
 use scan::yara::{GroupHeader, Start, Starts};
@@ -18,13 +20,18 @@ use super::needed::Needed;
 pub(super) type Members = BTreeSet<(usize, usize)>;
 
 /// Rules for the gate by the files that they can match.
-type Gated<'n> = BTreeMap<Starts, Vec<(&'n Needed, (usize, usize))>>;
+type Gated<'e> = BTreeMap<Starts, Vec<Behind<'e>>>;
 
-/// Rules whose literals clean files hold more often than this in a mebibyte are run on every file: a
-/// part with them would nearly always be open.
-const MOST_CHANCE: f64 = 0.1;
-/// Rules of a part, unless there were too many parts then.
-const PART_RULES: usize = 512;
+/// Rules whose literals clean files hold more often than this, in a mebibyte or in the largest file
+/// for the rule, are run on every file: a part with them would nearly always be open.
+const MOST_CHANCE: f64 = 4.0;
+/// Many rules about scripts allow no larger file.
+const SMALL_BYTES: u64 = 1 << 20;
+/// Rules of the part that is opened the most often.
+const FEWEST_RULES: usize = 512;
+/// Rules of the following parts, unless there were too many parts then. Reading a file for many
+/// rules costs hardly more than for few, so that there are few parts.
+const PART_RULES: usize = 4096;
 
 /// A group of rules.
 #[derive(Debug)]
@@ -39,9 +46,52 @@ pub(super) struct Group {
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) starts: Starts,
+    /// Bytes of the files that it is for.
+    pub(super) sizes: RangeInclusive<u64>,
     pub(super) members: Members,
-    /// What the rules need that it was made for; none for a part that is run on every file.
-    pub(super) needed: Vec<Needed>,
+    /// The rules that it was made for, and what each needs; none for a part that is run on every
+    /// file.
+    pub(super) gated: Vec<(Needed, u64)>,
+}
+
+/// A rule behind a gate.
+#[derive(Clone, Copy)]
+struct Behind<'e> {
+    needed: &'e Needed,
+    /// Bytes of the largest file.
+    most_bytes: u64,
+    /// How often a clean file opens its part, as a guess.
+    chance: f64,
+    place: (usize, usize),
+}
+
+/// When a part that waits behind no gate is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Run {
+    /// On files of every size, and its patterns are seldom looked for.
+    Judged,
+    SearchedSmall,
+    SearchedLarge,
+}
+
+impl Run {
+    const fn sizes(self) -> RangeInclusive<u64> {
+        match self {
+            Self::Judged => 0..=u64::MAX,
+            Self::SearchedSmall => 0..=SMALL_BYTES,
+            Self::SearchedLarge => SMALL_BYTES + 1..=u64::MAX,
+        }
+    }
+}
+
+/// Classes of files that the rules without a gate are compiled for; together they are all.
+const fn searched_apart() -> [Starts; 3] {
+    let programs = Starts::only(Start::Pe).or(Starts::only(Start::Elf));
+    [
+        Starts::only(Start::Pe),
+        Starts::only(Start::Elf),
+        programs.complement(),
+    ]
 }
 
 /// Classes of files that are told apart; together they are all.
@@ -62,40 +112,61 @@ fn classes() -> [Starts; 5] {
 
 /// Divides rules into groups. What a rule needs goes with it, so a rule may stand in several parts.
 pub(super) fn divide(entries: &[Entries]) -> Vec<Group> {
-    let mut always: BTreeMap<Starts, Members> = BTreeMap::new();
+    let mut always: BTreeMap<(Starts, Run), Members> = BTreeMap::new();
     let mut gated = Gated::new();
     for (namespace, entries) in entries.iter().enumerate() {
+        let mut globals = entries.rules.iter().filter(|rule| rule.global);
+        let global_search = globals.any(|rule| rule.searches);
         for (place, rule) in entries.rules.iter().enumerate() {
             let starts = classes_of(rule.scope);
-            let seldom = rule
-                .needed
-                .as_ref()
-                .filter(|needed| needed.chance() <= MOST_CHANCE);
-            if let Some(needed) = seldom {
-                let rules = gated.entry(starts).or_default();
-                rules.push((needed, (namespace, place)));
+            let most_bytes = rule.scope.most_bytes(Starts::ALL);
+            let behind = rule.needed.as_ref().map(|needed| Behind {
+                needed,
+                most_bytes,
+                chance: needed.chance() * mebibytes(most_bytes),
+                place: (namespace, place),
+            });
+            if let Some(behind) = behind.filter(|behind| behind.chance <= MOST_CHANCE) {
+                gated.entry(starts).or_default().push(behind);
                 continue;
             }
-            let programs = Starts::only(Start::Pe);
-            for class in [programs, programs.complement()] {
-                if starts.and(class) != Starts::NONE {
-                    add(always.entry(class).or_default(), namespace, place, entries);
+            let searches = rule.searches || global_search;
+            let mut add = |class, run| {
+                let members = always.entry((class, run)).or_default();
+                add(members, namespace, place, entries);
+            };
+            for class in searched_apart() {
+                if starts.and(class) == Starts::NONE {
+                    continue;
+                }
+                if !searches {
+                    add(class, Run::Judged);
+                    continue;
+                }
+                add(class, Run::SearchedSmall);
+                if starts == Starts::NONE || rule.scope.most_bytes(class) > SMALL_BYTES {
+                    add(class, Run::SearchedLarge);
                 }
             }
         }
     }
-    let mut groups: Vec<Group> = always
+    let parts_of_all: Vec<Part> = always
         .into_iter()
-        .map(|(starts, members)| Group {
-            header: header(starts),
-            gated: false,
-            parts: vec![Part {
-                starts,
-                members,
-                needed: Vec::new(),
-            }],
+        .map(|((starts, run), members)| Part {
+            starts,
+            sizes: run.sizes(),
+            members,
+            gated: Vec::new(),
         })
         .collect();
+    let mut groups = Vec::new();
+    if !parts_of_all.is_empty() {
+        groups.push(Group {
+            header: header(Starts::ALL),
+            gated: false,
+            parts: parts_of_all,
+        });
+    }
     let parts = parts(gated, entries);
     if !parts.is_empty() {
         groups.push(Group {
@@ -117,11 +188,18 @@ const fn header(starts: Starts) -> GroupHeader {
 /// The class that has all the files that a rule can match; all files when it is more than one. A rule
 /// that can match nothing is somebody's mistake, and is looked for everywhere.
 fn classes_of(scope: Scope) -> Starts {
-    let covers = |class: &Starts| scope.starts.and(*class) == scope.starts;
+    let starts = scope.starts();
+    let covers = |class: &Starts| starts.and(*class) == starts;
     classes()
         .into_iter()
-        .find(|class| scope.starts != Starts::NONE && covers(class))
+        .find(|class| starts != Starts::NONE && covers(class))
         .unwrap_or(Starts::ALL)
+}
+
+/// Mebibytes of the largest file, and no more than one.
+fn mebibytes(most_bytes: u64) -> f64 {
+    let most = u32::try_from(most_bytes).unwrap_or(u32::MAX);
+    (f64::from(most) / f64::from(1 << 20)).min(1.0)
 }
 
 fn parts(gated: Gated<'_>, entries: &[Entries]) -> Vec<Part> {
@@ -131,21 +209,28 @@ fn parts(gated: Gated<'_>, entries: &[Entries]) -> Vec<Part> {
     let size = PART_RULES.max(rules.div_ceil(most));
     let mut parts = Vec::new();
     for (starts, mut rules) in gated {
-        rules.sort_by(|(left, left_place), (right, right_place)| {
-            let chance = right.chance().total_cmp(&left.chance());
-            chance.then_with(|| left_place.cmp(right_place))
+        rules.sort_by(|left, right| {
+            let chance = right.chance.total_cmp(&left.chance);
+            chance.then_with(|| left.place.cmp(&right.place))
         });
-        for rules in rules.chunks(size) {
+        let mut rest = rules.as_slice();
+        let mut next = FEWEST_RULES;
+        while !rest.is_empty() {
+            let (rules, after) = rest.split_at(next.min(rest.len()));
+            rest = after;
+            next = size;
             let mut part = Part {
                 starts,
+                sizes: 0..=u64::MAX,
                 members: Members::new(),
-                needed: Vec::new(),
+                gated: Vec::new(),
             };
-            for (needed, (namespace, place)) in rules {
-                if let Some(entries) = entries.get(*namespace) {
-                    add(&mut part.members, *namespace, *place, entries);
+            for rule in rules {
+                let (namespace, place) = rule.place;
+                if let Some(entries) = entries.get(namespace) {
+                    add(&mut part.members, namespace, place, entries);
                 }
-                part.needed.push((*needed).clone());
+                part.gated.push((rule.needed.clone(), rule.most_bytes));
             }
             parts.push(part);
         }

@@ -4,15 +4,19 @@ use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
 use yara_x_parser::Parser;
-use yara_x_parser::ast::{AST, Error, Item, RuleFlags, WithSpan as _};
+use yara_x_parser::ast::{AST, Error, Item, Rule, RuleFlags, WithSpan as _};
 use yara_x_parser::cst::{CST, SyntaxKind};
 
 use super::condition::{Names, Scope};
+use super::cost;
 use super::includes::{Namespace, Part};
 use super::needed::{Literals, Needed};
 use super::text::Text;
 use crate::error::SourceError;
 use crate::source::Source;
+
+/// What a condition stands behind.
+const CONDITION: &str = "condition";
 
 /// A rule.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub(super) struct Entry {
     pub(super) scope: Scope,
     /// What a file must hold for it to match.
     pub(super) needed: Option<Needed>,
+    /// Whether judging it nearly always needs patterns.
+    pub(super) searches: bool,
     /// Every other rule of the namespace depends on it.
     pub(super) global: bool,
     /// The rules of the namespace that its condition names.
@@ -186,11 +192,13 @@ impl Reading {
                         rules: &self.needed,
                     };
                     let needed = literals.needed(&rule.condition);
-                    let condition = text
-                        .as_str()
-                        .get(rule.condition.span().range())
-                        .unwrap_or_default();
-                    let (needs, modules) = self.named_in(condition);
+                    let (needs, modules) = self.named_in(condition_text(rule, text));
+                    let needed_search = |place: &usize| {
+                        let needed = self.entries.rules.get(*place);
+                        needed.is_some_and(|needed| needed.searches)
+                    };
+                    let searches =
+                        cost::searches(rule, text.as_str()) || needs.iter().any(needed_search);
                     let name = rule.identifier.name.to_owned();
                     self.numbers
                         .entry(name.clone())
@@ -204,6 +212,7 @@ impl Reading {
                         span,
                         scope,
                         needed,
+                        searches,
                         global: rule.flags.contains(RuleFlags::Global),
                         needs,
                         modules,
@@ -230,6 +239,15 @@ impl Reading {
             .collect();
         (needs, modules)
     }
+}
+
+/// A condition as it is written. Its own span leaves out the module of a call that it begins with.
+fn condition_text<'t>(rule: &Rule<'_>, text: &'t Text) -> &'t str {
+    let text = text.as_str();
+    let span = rule.condition.span().range();
+    let keyword = text.get(..span.start).and_then(|all| all.rfind(CONDITION));
+    let from = keyword.unwrap_or(span.start);
+    text.get(from..span.end).unwrap_or_default()
 }
 
 impl Part {

@@ -38,15 +38,20 @@ impl Groups<'_> {
         seen: &mut HashSet<u64>,
     ) -> Result<Option<Vec<u8>>, BuildError> {
         let mut parts = Vec::with_capacity(group.parts.len());
-        let mut needed = Vec::new();
+        let mut gated = Vec::new();
         for part in &group.parts {
             let Some((numbers, compiled)) = self.part(&part.members, rules, errors, seen)? else {
                 continue;
             };
             let number = u16::try_from(parts.len()).unwrap_or(u16::MAX);
-            needed.extend(part.needed.iter().map(|needed| (number, needed)));
+            gated.extend(part.gated.iter().map(|(needed, most_bytes)| gate::Rule {
+                part: number,
+                needed,
+                most_bytes: *most_bytes,
+            }));
             parts.push(section::Part {
                 starts: part.starts,
+                sizes: part.sizes.clone(),
                 numbers,
                 compiled,
             });
@@ -55,7 +60,7 @@ impl Groups<'_> {
             return Ok(None);
         }
         let gate = if group.gated {
-            gate::write(&needed)
+            gate::write(&gated)
         } else {
             Some(Vec::new())
         };

@@ -10,13 +10,17 @@
 
 mod common;
 mod condition;
+mod cost;
 mod divide;
 mod entries;
 mod gate;
 mod group;
 mod includes;
+mod literal;
 mod meta;
 mod needed;
+mod pattern;
+mod program;
 mod runs;
 mod section;
 #[cfg(test)]

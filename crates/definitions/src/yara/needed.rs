@@ -4,33 +4,29 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use scan::yara::gate::{WINDOW_BYTES, fold};
-use yara_x_parser::ast::{
-    Expr, HexToken, LiteralInteger, Of, OfItems, Pattern, PatternSet, Quantifier,
-};
+use yara_x_parser::ast::{Expr, LiteralInteger, Of, OfItems, Pattern, PatternSet, Quantifier};
 
-use super::common;
-use super::runs;
-use crate::body::Frequencies;
+use super::literal::Literal;
+use super::pattern::needed_by;
+use super::program;
 
-/// Bytes of a literal that tell something: fewer stand in too many files.
-const LEAST_TELLING: usize = 5;
-/// What clean files hold more often in a mebibyte is not looked for.
-const COMMON: f64 = 64.0;
-/// What follows is cut off: enough to be rare.
-const MOST_BYTES: usize = 240;
 /// Literals of a clause; more would rather be found than not.
-const MOST_LITERALS: usize = 1024;
+const MOST_LITERALS: usize = 2048;
 /// Clauses of a rule; the rarest are kept.
 const MOST_CLAUSES: usize = 12;
+/// Functions that read a number out of the file.
+const READS: [&str; 12] = [
+    "uint8", "uint8be", "uint16", "uint16be", "uint32", "uint32be", "int8", "int8be", "int16",
+    "int16be", "int32", "int32be",
+];
 /// How deep an expression is looked into.
 const MAX_DEPTH: usize = 64;
 
 /// A file must hold so many of some literals.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Clause {
-    /// Folded, each once, ascending.
-    pub(super) literals: Vec<Vec<u8>>,
+    /// Each once, ascending.
+    pub(super) literals: Vec<Literal>,
     pub(super) least: usize,
     /// How often clean files do in a mebibyte, as a guess.
     chance: f64,
@@ -43,29 +39,15 @@ pub(super) struct Needed {
 }
 
 impl Needed {
-    fn one(literal: &[u8]) -> Option<Self> {
-        let literal = literal.get(..MOST_BYTES).unwrap_or(literal);
-        // Wide text counts by its letters.
-        let telling = literal
-            .iter()
-            .filter(|byte| !matches!(byte, 0 | 0xff | b' '))
-            .count();
-        let more = telling.checked_sub(LEAST_TELLING)?;
-        let frequencies = Frequencies::shipped();
-        let rarest = frequencies
-            .windows(literal, WINDOW_BYTES)
-            .into_iter()
-            .reduce(f64::min)?;
-        // Each further byte rules out half of what stood there by chance, carefully said.
-        let chance = rarest * 0.5_f64.powi(i32::try_from(more).unwrap_or(i32::MAX));
+    pub(super) fn one(literal: Literal, chance: f64) -> Self {
         let clause = Clause {
-            literals: vec![literal.iter().copied().map(fold).collect()],
+            literals: vec![literal],
             least: 1,
             chance,
         };
-        (chance <= COMMON && !common::is_common(literal)).then(|| Self {
+        Self {
             clauses: vec![clause],
-        })
+        }
     }
 
     /// How often clean files fulfil all clauses in a mebibyte, as a guess.
@@ -122,7 +104,12 @@ impl Literals<'_, '_> {
             Expr::PatternMatch(matched) => self.pattern(matched.identifier.name),
             Expr::Of(of) => self.some_of(of, depth),
             Expr::Gt(two) => self.counted(&two.lhs, &two.rhs, 0),
-            Expr::Ge(two) | Expr::Eq(two) => self.counted(&two.lhs, &two.rhs, 1),
+            Expr::Ge(two) => self.counted(&two.lhs, &two.rhs, 1),
+            Expr::Eq(two) => program::same_imports(&two.lhs, &two.rhs)
+                .or_else(|| self.counted(&two.lhs, &two.rhs, 1))
+                .or_else(|| self.read_at_match(&two.lhs))
+                .or_else(|| self.read_at_match(&two.rhs)),
+            Expr::FuncCall(call) => program::exported(call),
             Expr::Ident(name) => self.rules.get(name.name).cloned().flatten(),
             // What is none of these may be true whatever the file holds.
             _ => None,
@@ -164,6 +151,27 @@ impl Literals<'_, '_> {
         self.pattern(count.identifier.name)
     }
 
+    /// `uint32(@a + 7)`: undefined, and equal to nothing, when there is no match.
+    fn read_at_match(&self, value: &Expr<'_>) -> Option<Needed> {
+        let Expr::FuncCall(call) = value else {
+            return None;
+        };
+        let [place] = call.args.as_slice() else {
+            return None;
+        };
+        if call.object.is_some() || !READS.contains(&call.identifier.name) {
+            return None;
+        }
+        let mut terms = vec![place];
+        if let Expr::Add(sum) = place {
+            terms = sum.operands().collect();
+        }
+        terms.into_iter().find_map(|term| match term {
+            Expr::PatternOffset(offset) => self.pattern(offset.identifier.name),
+            _ => None,
+        })
+    }
+
     /// By a name that begins with `$`, `#` or the like.
     fn pattern(&self, name: &str) -> Option<Needed> {
         let bare = name.get(1..).filter(|bare| !bare.is_empty())?;
@@ -174,7 +182,7 @@ impl Literals<'_, '_> {
 
 /// So many of these hold. An item that holds makes a file hold a literal of its rarest clause, but
 /// a literal may stand in several items.
-fn at_least(least: usize, items: Vec<Option<Needed>>) -> Option<Needed> {
+pub(super) fn at_least(least: usize, items: Vec<Option<Needed>>) -> Option<Needed> {
     if least == 0 || least > items.len() {
         return None;
     }
@@ -185,7 +193,7 @@ fn at_least(least: usize, items: Vec<Option<Needed>>) -> Option<Needed> {
     let least = least.checked_sub(unclear).filter(|least| *least > 0)?;
     let items: Vec<Needed> = items.into_iter().flatten().collect();
     let clauses: Vec<&Clause> = items.iter().filter_map(Needed::rarest).collect();
-    let mut in_items: BTreeMap<&Vec<u8>, (usize, f64)> = BTreeMap::new();
+    let mut in_items: BTreeMap<&Literal, (usize, f64)> = BTreeMap::new();
     for clause in &clauses {
         for literal in &clause.literals {
             let (items, chance) = in_items.entry(literal).or_default();
@@ -207,7 +215,7 @@ fn at_least(least: usize, items: Vec<Option<Needed>>) -> Option<Needed> {
     chances.sort_by(f64::total_cmp);
     // Were none held of the rarest, there would be too few.
     let chance = chances.iter().take(chances.len() + 1 - least).sum();
-    let literals: Vec<Vec<u8>> = in_items.into_keys().cloned().collect();
+    let literals: Vec<Literal> = in_items.into_keys().cloned().collect();
     (literals.len() <= MOST_LITERALS).then(|| Needed {
         clauses: vec![Clause {
             literals,
@@ -223,55 +231,6 @@ fn positive(number: &LiteralInteger<'_>) -> Option<usize> {
         .filter(|value| *value > 0 && !number.is_unsigned)
 }
 
-/// What a pattern needs in order to match at all.
-fn needed_by(pattern: &Pattern<'_>) -> Option<Needed> {
-    let modifiers = pattern.modifiers();
-    let changed = modifiers.xor().is_some()
-        || modifiers.base64().is_some()
-        || modifiers.base64wide().is_some();
-    if changed {
-        return None;
-    }
-    let runs = match pattern {
-        Pattern::Text(text) => vec![text.text.value.to_vec()],
-        Pattern::Regexp(pattern) => runs::of_regexp(pattern.regexp.src)?,
-        Pattern::Hex(hex) => {
-            let mut runs = vec![Vec::new()];
-            for token in hex.sub_patterns.iter() {
-                match token {
-                    HexToken::Byte(byte) if byte.mask == 0xff => {
-                        if let Some(run) = runs.last_mut() {
-                            run.push(byte.value);
-                        }
-                    }
-                    HexToken::Byte(_)
-                    | HexToken::NotByte(_)
-                    | HexToken::Alternative(_)
-                    | HexToken::Jump(_) => runs.push(Vec::new()),
-                }
-            }
-            runs
-        }
-    };
-    let plain = || rarest(&runs);
-    let wide = || {
-        let interleave = |run: &Vec<u8>| run.iter().flat_map(|byte| [*byte, 0]).collect();
-        rarest(&runs.iter().map(interleave).collect::<Vec<Vec<u8>>>())
-    };
-    match (modifiers.wide().is_some(), modifiers.ascii().is_some()) {
-        (false, _) => plain(),
-        (true, false) => wide(),
-        (true, true) => at_least(1, vec![plain(), wide()]),
-    }
-}
-
-/// The best to look for: a file with the pattern holds all of them.
-fn rarest(runs: &[Vec<u8>]) -> Option<Needed> {
-    runs.iter()
-        .filter_map(|run| Needed::one(run))
-        .min_by(|left, right| left.chance().total_cmp(&right.chance()))
-}
-
 #[cfg(test)]
 mod tests {
     use yara_x_parser::ast::AST;
@@ -285,7 +244,12 @@ mod tests {
             patterns: rule.patterns.as_deref().unwrap_or_default(),
             rules: &HashMap::new(),
         };
-        let text = |literal: &Vec<u8>| String::from_utf8_lossy(literal).into_owned();
+        let text = |literal: &Literal| match literal {
+            Literal::Plain(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+            Literal::Exact(bytes) => format!("{bytes:x?} as it is"),
+            Literal::Masked(bytes, mask) => format!("{bytes:x?} of {mask:x?}"),
+            Literal::Imports(hash) => hex::encode(hash),
+        };
         let clauses = literals.needed(&rule.condition)?.clauses.into_iter();
         let mut clauses: Vec<(usize, Vec<String>)> = clauses
             .map(|clause| (clause.least, clause.literals.iter().map(text).collect()))
@@ -317,6 +281,7 @@ mod tests {
         assert_eq!(rule("$a or $b"), Some(vec![clause(1, &[a, b])]));
         assert_eq!(rule("2 of ($a, $b, $c)"), Some(vec![clause(2, &[c, a, b])]));
         assert_eq!(rule("#a > 0 and filesize < 9"), Some(vec![clause(1, &[a])]));
+        assert_eq!(rule("uint32(@a + 4) == 5"), Some(vec![clause(1, &[a])]));
     }
 
     #[test]
@@ -327,7 +292,7 @@ mod tests {
             "$a or filesize < 9",
             "#a == 0",
             "any of them",
-            "$x",
+            "uint32(@a) != 5",
         ] {
             assert_eq!(rule(condition), None, "{condition}");
         }
@@ -335,6 +300,60 @@ mod tests {
             rule("2 of ($a, $b, $s)"),
             Some(vec![clause(1, &["quagmire1", "zebrafish2"])])
         );
+    }
+
+    #[test]
+    fn what_is_coded_is_looked_for_as_it_stands_then() {
+        let coded = of("rule r { strings: $a = \"zebrafish2\" base64 condition: $a }");
+        // Of `base64` of Debian's coreutils, with two, no and one bytes before: what tells nothing else.
+        let forms = ["6zwjyywzpc2gy", "emvicmfmaxnom", "plynjhzmlzad"];
+        assert_eq!(coded, Some(vec![clause(1, &forms)]));
+    }
+
+    #[test]
+    fn a_text_under_any_of_some_keys_is_looked_for_under_each() {
+        let under = |key: u8| {
+            let bytes: Vec<u8> = b"Zebrafish2".iter().map(|byte| byte ^ key).collect();
+            format!("{bytes:x?} as it is")
+        };
+        let coded = of("rule r { strings: $a = \"Zebrafish2\" xor(0-2) condition: $a }");
+        let mut forms = vec!["zebrafish2".to_owned(), under(1), under(2)];
+        let (least, mut found) = coded.unwrap().remove(0);
+        forms.sort();
+        found.sort();
+        assert_eq!((least, found), (1, forms));
+        let wide = of("rule r { strings: $a = \"Zebrafish2\" xor(7) wide condition: $a }");
+        let bytes: Vec<u8> = b"Zebrafish2"
+            .iter()
+            .flat_map(|byte| [byte ^ 7, 7])
+            .collect();
+        assert_eq!(wide, Some(vec![(1, vec![format!("{bytes:x?} as it is")])]));
+    }
+
+    #[test]
+    fn a_programs_imports_and_what_it_exports_are_looked_for() {
+        let hash = "0123456789abcdef0123456789abcdef";
+        let either = format!("pe.imphash() == \"{hash}\" or $a");
+        assert_eq!(rule(&either), Some(vec![clause(1, &["quagmire1", hash])]));
+        let exported = "pe.exports(\"Zebrafish2\")";
+        assert_eq!(rule(exported), Some(vec![clause(1, &["zebrafish2"])]));
+        for unclear in [
+            "pe.imphash() != \"\"",
+            "pe.exports(7)",
+            "pe.imphash() == \"x\"",
+        ] {
+            assert_eq!(rule(unclear), None, "{unclear}");
+        }
+    }
+
+    #[test]
+    fn bytes_that_do_not_count_may_be_any() {
+        let pattern = "rule r { strings: $a = { 9f 31 5c ( 01 | 02 ) 7? [2] c7 11 e3 9a [1-2] 11 } \
+                       condition: $a }";
+        let bytes = "[bf, 31, 7c, 20, 70, 20, 20, e7, 31, e3, ba]";
+        let mask = "[ff, ff, ff, 0, f0, 0, 0, ff, ff, ff, ff]";
+        let masked = format!("{bytes} of {mask}");
+        assert_eq!(of(pattern), Some(vec![clause(1, &[&masked])]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The form of the YARA sections, as `scan` reads them.
 
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 use scan::layout::YARA_ENGINE;
 use scan::yara::{GroupHeader, Starts};
@@ -26,6 +27,7 @@ pub(super) fn index(headers: &[GroupHeader], rules: u64) -> Vec<u8> {
 #[derive(Debug)]
 pub(super) struct Part {
     pub(super) starts: Starts,
+    pub(super) sizes: RangeInclusive<u64>,
     pub(super) numbers: BTreeMap<u64, u32>,
     pub(super) compiled: Vec<u8>,
 }
@@ -40,6 +42,8 @@ pub(super) fn group(parts: &[Part], gate: &[u8]) -> Option<Vec<u8>> {
         section.extend_from_slice(&[0; 2]);
         section.extend_from_slice(&u32::try_from(part.numbers.len()).ok()?.to_le_bytes());
         section.extend_from_slice(&(part.compiled.len() as u64).to_le_bytes());
+        section.extend_from_slice(&part.sizes.start().to_le_bytes());
+        section.extend_from_slice(&part.sizes.end().to_le_bytes());
     }
     section.extend_from_slice(gate);
     for part in parts {

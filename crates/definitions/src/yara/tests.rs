@@ -114,6 +114,13 @@ fn the_variables_of_loki_and_thor_are_defined() {
 }
 
 #[test]
+fn a_condition_may_begin_with_a_module_s_function() {
+    let text = b"import \"pe\"\nrule a { condition: pe.imphash() == \"0\" }\n\
+        rule b { condition: pe.is_dll() }";
+    assert_eq!(compiled(&[("a.yar", text)]), (2, Vec::new()));
+}
+
+#[test]
 fn bytes_that_are_no_text_cost_only_the_rules_that_match_by_them() {
     let text = b"// caf\xe9\nrule a { meta: author = \"Ren\xe9\" condition: true }\n\
         rule b { strings: $a = \"\xe9t\xe9\" condition: $a }";
@@ -136,8 +143,8 @@ fn a_rule_goes_with_what_it_needs_whatever_files_those_match() {
         .finish(&mut RuleSet::default(), &mut errors)
         .unwrap();
     assert_eq!((sections.count, errors), (2, Vec::new()));
-    // The index, and two groups.
-    assert_eq!(sections.sections.len(), 3);
+    // The index, and a group: neither rule has a literal.
+    assert_eq!(sections.sections.len(), 2);
 }
 
 fn scope(rule: &str) -> Scope {
@@ -148,13 +155,7 @@ fn scope(rule: &str) -> Scope {
     let ast = AST::from(text.as_str());
     assert_eq!(ast.errors(), []);
     let rule = ast.rules().next().unwrap();
-    let known = [(
-        "known".to_owned(),
-        Scope {
-            starts: Starts::only(Start::Pdf),
-            most_bytes: 7,
-        },
-    )];
+    let known = [("known".to_owned(), Scope::new(Starts::only(Start::Pdf), 7))];
     Names {
         patterns: rule.patterns.as_deref().unwrap(),
         rules: &known.into_iter().collect(),
@@ -173,6 +174,14 @@ fn the_files_that_a_rule_can_match_are_read_from_its_condition() {
         ("$elf at 0 and filesize < 10", elf),
         ("uint32(0) == 0x464c457f or uint16(0) == 0x5a4d", pe.or(elf)),
         ("not uint16(0) == 0x5a4d", pe.complement()),
+        (
+            "not (uint16(0) == 0x5a4d or $wide or uint32be(0) == 0x7f454c46)",
+            pe.or(elf).complement(),
+        ),
+        (
+            "not (uint16(0) == 0x5a4d and uint32be(0) == 0x7f454c46)",
+            Starts::ALL,
+        ),
         (
             "uint16(0) != 0x5a4d and uint32be(0) != 0x7f454c46",
             pe.or(elf).complement(),
@@ -197,7 +206,7 @@ fn the_files_that_a_rule_can_match_are_read_from_its_condition() {
         ("pe.calculate_checksum() == 4", Starts::ALL),
         ("uint16(0) == 0x5a4d or $wide", Starts::ALL),
     ] {
-        assert_eq!(scope(condition).starts, starts, "{condition}");
+        assert_eq!(scope(condition).starts(), starts, "{condition}");
     }
 }
 
@@ -213,7 +222,15 @@ fn the_largest_file_that_a_rule_can_match_is_read_from_its_condition() {
         ("filesize > 10", u64::MAX),
         ("filesize < 10 or $mz", u64::MAX),
         ("not filesize < 10", u64::MAX),
+        ("filesize < 10 or $mz at 0", u64::MAX),
     ] {
-        assert_eq!(scope(condition).most_bytes, most, "{condition}");
+        assert_eq!(
+            scope(condition).most_bytes(Starts::ALL),
+            most,
+            "{condition}"
+        );
     }
+    let scope = scope("filesize < 10 or ($mz at 0 and filesize < 100)");
+    assert_eq!(scope.most_bytes(Starts::only(Start::Elf)), 9);
+    assert_eq!(scope.most_bytes(Starts::only(Start::Pe)), 99);
 }

@@ -159,3 +159,37 @@ pub(crate) fn corpus(test: &str, archive: &str, folder: &str) -> Option<tempfile
     }
     Some(unpacked)
 }
+
+/// A PE file with these sections, each a multiple of 512 bytes.
+pub(crate) fn pe(sections: &[Vec<u8>]) -> Vec<u8> {
+    let words = |words: &[u32]| -> Vec<u8> { words.iter().flat_map(|w| w.to_le_bytes()).collect() };
+    let mut file = b"MZ".to_vec();
+    file.resize(0x3c, 0);
+    file.extend(words(&[0x80]));
+    file.resize(0x80, 0);
+    file.extend(b"PE\0\0\x4c\x01");
+    file.push(u8::try_from(sections.len()).unwrap());
+    file.push(0);
+    file.extend(words(&[0, 0, 0]));
+    file.extend([0xe0, 0, 2, 1]);
+    let optional = file.len();
+    // PE32; entry point, bases, image base, alignments.
+    file.extend([0x0b, 1, 6, 0]);
+    file.extend(words(&[
+        0x200, 0x200, 0, 0x1000, 0x1000, 0x2000, 0x40_0000, 0x1000, 0x200, 4, 0, 4, 0,
+    ]));
+    file.extend(words(&[0x1_0000, 0x400, 0, 3]));
+    file.extend(words(&[0x10_0000, 0x1000, 0x10_0000, 0x1000, 0, 16]));
+    file.resize(optional + 0xe0, 0);
+    let mut at = 0x400u32;
+    for (number, section) in (1u32..).zip(sections) {
+        let length = u32::try_from(section.len()).unwrap();
+        file.extend(b".section");
+        file.extend(words(&[length, 0x1000 * number, length, at]));
+        file.extend(words(&[0, 0, 0, 0x6000_0020]));
+        at += length;
+    }
+    file.resize(0x400, 0);
+    file.extend(sections.concat());
+    file
+}

@@ -9,7 +9,7 @@ use std::ops::Range;
 use crate::map::Mapped;
 
 /// Definitions up to this size stay mapped, in bytes.
-const SMALL_BYTES: usize = 16 << 20;
+const SMALL_BYTES: usize = 24 << 20;
 /// Files, and bytes of files, after which a worker lets go of all but the hot part.
 const FILES: u32 = 32;
 const BYTES: u64 = 2 << 20;

@@ -35,7 +35,7 @@ pub const ROOT_CONTEXT: &str = "garrison definitions 1: root";
 pub const SIGNATURE_DOMAIN: &[u8] = b"garrison definitions 1: signature\0";
 /// What the YARA sections were compiled by and can be loaded by. yara-x promises nothing across
 /// its versions, and wasmtime nothing across its own.
-pub const YARA_ENGINE: &str = "yara-x 1.22 pulley 48 gates";
+pub const YARA_ENGINE: &str = "yara-x 1.22 pulley 48 sizes";
 
 /// The kinds of sections that this program knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -96,6 +96,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Executable> {
         overlay: overlay(&sections, bytes),
         version_info: Vec::new(),
         cut_short: false,
+        end: super::end(&sections),
         imports: None,
         sections,
     })

@@ -51,6 +51,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Executable> {
         overlay: super::overlay(&walk.sections, bytes),
         version_info: Vec::new(),
         cut_short: false,
+        end: super::end(&walk.sections),
         imports: None,
         sections: walk.sections,
     })

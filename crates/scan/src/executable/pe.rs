@@ -4,7 +4,7 @@
 mod imports;
 mod version_info;
 
-use super::{Executable, ExecutableFormat, Section, overlay};
+use super::{Executable, ExecutableFormat, Section, end, overlay};
 use crate::definitions::bytes::{slice, u16_at, u32_at};
 
 pub(super) use imports::{Imports, import_list};
@@ -19,6 +19,8 @@ const SECTION_BYTES: usize = 40;
 const MAX_DIRECTORIES: u32 = 16;
 const IMPORTS: usize = 1;
 const RESOURCES: usize = 2;
+/// The only one whose address is an offset in the file.
+const SIGNATURES: usize = 4;
 /// Section pointers that are multiples of this are taken as they are, whatever the file says its
 /// alignment is.
 const SECTOR_BYTES: u32 = 0x200;
@@ -32,6 +34,15 @@ const MAX_STEPS: usize = 1 << 24;
 struct Directory {
     address: u32,
     size: u32,
+}
+
+impl Directory {
+    fn end(self) -> u64 {
+        if self.size == 0 {
+            return 0;
+        }
+        u64::from(self.address) + u64::from(self.size)
+    }
 }
 
 /// Memory addresses as offsets in the file.
@@ -73,6 +84,7 @@ pub(super) fn read(bytes: &[u8]) -> Option<Executable> {
         format: ExecutableFormat::Pe,
         entry_point: Some(layout.entry_point),
         overlay: overlay(&layout.sections, bytes),
+        end: end(&layout.sections).max(layout.signatures_end),
         version_info,
         cut_short,
         imports: layout.imports,
@@ -91,6 +103,8 @@ struct Layout {
     header_bytes: u32,
     entry_point: u64,
     resources: Directory,
+    /// Where the signatures end, in bytes of the file; 0 when there are none.
+    signatures_end: u64,
     imports: Option<Imports>,
 }
 
@@ -139,6 +153,7 @@ impl Layout {
             header_bytes,
             entry_point: 0,
             resources: directory(RESOURCES),
+            signatures_end: directory(SIGNATURES).end(),
             imports: (!is_64).then(|| Imports::new(directory(IMPORTS), header_bytes)),
         };
         layout.entry_point = layout.addresses(bytes).offset(u32_at(optional, 16)?)?;

@@ -26,6 +26,8 @@ struct Group {
 /// The rules of a part.
 pub(crate) struct Loaded {
     pub(super) rules: yara_x::Rules,
+    /// Whether a rule asks for what a Windows program says of itself.
+    pub(super) reads_pe: bool,
 }
 
 impl YaraRules {
@@ -74,13 +76,13 @@ impl YaraRules {
         Gate::read(group.parts.gate(file.section(group.section).ok()?)?)
     }
 
-    /// Whether the rules of a part can match files that begin so.
-    pub(super) fn fits(&self, group: usize, part: usize, start: Start) -> bool {
+    /// Whether the rules of a part can match files that begin so and have so many bytes.
+    pub(super) fn fits(&self, group: usize, part: usize, start: Start, bytes: u64) -> bool {
         let part = self
             .groups
             .get(group)
             .and_then(|group| group.parts.parts.get(part));
-        part.is_some_and(|part| part.starts.contains(start))
+        part.is_some_and(|part| part.fits(start, bytes))
     }
 
     /// A part's rules, loaded the first time; `None` when they can't be.
@@ -96,6 +98,12 @@ impl YaraRules {
             .get(part)?
             .get_or_init(|| Loaded::read(file, group, part).ok())
             .as_ref()
+    }
+
+    /// Whether the rules of a part ask for what a Windows program says of itself.
+    pub(super) fn reads_pe(&self, group: usize, part: usize, file: &DefinitionsFile) -> bool {
+        let loaded = self.part(group, part, file);
+        loaded.is_some_and(|loaded| loaded.reads_pe)
     }
 
     /// Loads all groups, and says what is wrong with the first that can't be. Calls `loaded` after
@@ -155,7 +163,8 @@ impl Loaded {
             yara_x::Rules::deserialize(compiled).map_err(|error| DefinitionsError::Yara {
                 reason: error.to_string(),
             })?;
-        Ok(Self { rules })
+        let reads_pe = rules.imports().any(|module| module == "pe");
+        Ok(Self { rules, reads_pe })
     }
 }
 

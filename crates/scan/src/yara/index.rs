@@ -1,9 +1,9 @@
 //! The form of the YARA sections. All integers are little-endian.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use super::gate::MAX_PARTS;
-use super::start::Starts;
+use super::start::{Start, Starts};
 use crate::definitions::DefinitionsError;
 use crate::definitions::bytes::{slice, u16_at, u32_at, u64_at};
 use crate::layout::{SectionKind, YARA_ENGINE};
@@ -19,7 +19,7 @@ pub(super) const ROW_BYTES: usize = 16;
 /// Bytes before the rows of a group's parts.
 pub(super) const GROUP_HEADER: usize = 8;
 /// Bytes of a row of a group's parts.
-pub(super) const PART_ROW: usize = 16;
+pub(super) const PART_ROW: usize = 32;
 /// Bytes of a record: a rule's key and its number.
 pub(super) const RECORD_BYTES: usize = 12;
 
@@ -97,7 +97,9 @@ pub(crate) fn count(section: &[u8]) -> u64 {
 /// Where a part of a group stands in its section.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
-    pub(super) starts: Starts,
+    starts: Starts,
+    /// Bytes of the files that it is for.
+    sizes: RangeInclusive<u64>,
     records: Range<usize>,
     compiled: Range<usize>,
 }
@@ -129,6 +131,7 @@ impl Parts {
                 let records = usize::try_from(u32_at(row, 4)?).ok()?;
                 Some(Part {
                     starts: Starts::from_bits(u16_at(row, 0)?),
+                    sizes: u64_at(row, 16)?..=u64_at(row, 24)?,
                     records: take(records.checked_mul(RECORD_BYTES)?)?,
                     compiled: take(usize::try_from(u64_at(row, 8)?).ok()?)?,
                 })
@@ -144,6 +147,11 @@ impl Parts {
 }
 
 impl Part {
+    /// Whether its rules are for files that begin so and have so many bytes.
+    pub(super) fn fits(&self, start: Start, bytes: u64) -> bool {
+        self.starts.contains(start) && self.sizes.contains(&bytes)
+    }
+
     pub(super) fn compiled<'s>(&self, section: &'s [u8]) -> Option<&'s [u8]> {
         section.get(self.compiled.clone())
     }

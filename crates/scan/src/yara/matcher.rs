@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::gate::{Gate, PartSet};
 use super::group::YaraRules;
 use super::names::{FileNames, file_type};
+use super::program::{ImportsHash, Program};
 use super::start::Start;
 use crate::definitions::file::DefinitionsFile;
 use crate::kind::Kind;
@@ -29,6 +30,12 @@ pub(crate) enum Matched {
     OutOfTime,
     /// Rules could not be loaded: the definitions are damaged.
     Damaged,
+}
+
+impl Group<'_> {
+    fn asks_for_imports(&self) -> bool {
+        self.gate.as_ref().is_some_and(Gate::asks_for_imports)
+    }
 }
 
 impl<'d> Matcher<'d> {
@@ -89,29 +96,53 @@ impl<'d> Matcher<'d> {
         let file_type = file_type(start, Kind::of(bytes));
         let mut matched = Matched::Wholly;
         let wanted: Vec<usize> = self.rules.wanted(start, bytes.len() as u64).collect();
+        let asks = |group: &usize| self.groups.get(*group).is_some_and(Group::asks_for_imports);
+        let mut program = if wanted.iter().any(asks) {
+            Program::parse(start, bytes)
+        } else {
+            None
+        };
+        let imports = program.as_ref().and_then(Program::imports_hash);
+        let mut parts: Vec<(usize, usize)> = Vec::new();
         for group in wanted {
-            for part in self.open_parts(group, start, bytes) {
-                let Some(left) = left() else {
-                    return Matched::OutOfTime;
-                };
-                let (file, rules) = (self.file, self.rules);
-                let Some(scanner) = self.scanner(group, part) else {
-                    matched = Matched::Damaged;
-                    continue;
-                };
-                // yara-x counts whole seconds.
-                scanner.set_timeout(left.max(Duration::from_secs(1)));
-                name(scanner, file_type, names);
-                match scanner.scan(bytes) {
-                    Ok(results) => found.extend(
-                        results
-                            .matching_rules()
-                            .filter_map(|rule| rules.number(group, part, &rule, file)),
-                    ),
-                    Err(yara_x::ScanError::Timeout) => return Matched::OutOfTime,
-                    // The others concern files and modules' data, which are not handed over here.
-                    Err(_) => matched = Matched::Damaged,
-                }
+            let open = self.open_parts(group, start, bytes, imports);
+            parts.extend(open.into_iter().map(|part| (group, part)));
+        }
+        let readers = parts.iter().filter(|part| self.reads_pe(**part)).count();
+        if readers > 1 && program.is_none() {
+            program = Program::parse(start, bytes);
+        }
+        if let Some(program) = &mut program {
+            program.readers = readers;
+        }
+        for (group, part) in parts {
+            let Some(left) = left() else {
+                return Matched::OutOfTime;
+            };
+            let (file, rules) = (self.file, self.rules);
+            let Some(scanner) = self.scanner(group, part) else {
+                matched = Matched::Damaged;
+                continue;
+            };
+            // yara-x counts whole seconds.
+            scanner.set_timeout(left.max(Duration::from_secs(1)));
+            name(scanner, file_type, names);
+            if let Some(program) = &mut program
+                && rules.reads_pe(group, part, file)
+                && let Some(parsed) = program.next()
+            {
+                // It is that of a module that there is.
+                let _ = scanner.set_module_output(parsed);
+            }
+            match scanner.scan(bytes) {
+                Ok(results) => found.extend(
+                    results
+                        .matching_rules()
+                        .filter_map(|rule| rules.number(group, part, &rule, file)),
+                ),
+                Err(yara_x::ScanError::Timeout) => return Matched::OutOfTime,
+                // The others concern files and modules' data: what is handed over is whole.
+                Err(_) => matched = Matched::Damaged,
             }
         }
         // A rule may stand in several parts.
@@ -120,15 +151,26 @@ impl<'d> Matcher<'d> {
         matched
     }
 
+    fn reads_pe(&self, (group, part): (usize, usize)) -> bool {
+        self.rules.reads_pe(group, part, self.file)
+    }
+
     /// The parts of a group whose rules may match.
-    fn open_parts(&self, number: usize, start: Start, bytes: &[u8]) -> Vec<usize> {
+    fn open_parts(
+        &self,
+        number: usize,
+        start: Start,
+        bytes: &[u8],
+        imports: Option<ImportsHash>,
+    ) -> Vec<usize> {
         let Some(group) = self.groups.get(number) else {
             return Vec::new();
         };
         let gate = group.gate.as_ref();
-        let open = gate.map_or(PartSet::ALL, |gate| gate.open_for(bytes));
+        let open = gate.map_or(PartSet::ALL, |gate| gate.open_for(bytes, imports));
+        let fits = |part: &usize| self.rules.fits(number, *part, start, bytes.len() as u64);
         (0..group.scanners.len())
-            .filter(|part| open.contains(*part) && self.rules.fits(number, *part, start))
+            .filter(|part| open.contains(*part) && fits(part))
             .collect()
     }
 

@@ -7,6 +7,7 @@ mod group;
 mod index;
 mod matcher;
 mod names;
+mod program;
 mod start;
 
 pub(crate) use index::count;

@@ -42,6 +42,18 @@ const PREFIXES: [(&[u8], Start); 12] = [
 ];
 
 impl Start {
+    /// Every class, by number.
+    pub const ALL: [Self; 8] = [
+        Self::Pe,
+        Self::Elf,
+        Self::MachO,
+        Self::Ole2,
+        Self::Zip,
+        Self::Rtf,
+        Self::Pdf,
+        Self::Other,
+    ];
+
     /// The class of some bytes.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {
