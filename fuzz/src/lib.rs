@@ -15,13 +15,17 @@
     reason = "a target stops at a broken expectation, which is what it is for"
 )]
 
+mod certificates;
 pub mod change;
 mod containers;
 mod corpus;
 mod definitions_file;
+mod der;
 mod executables;
+mod kerberos;
 mod lists;
 mod messages;
+mod network;
 mod patterns;
 mod program;
 mod rules;
@@ -35,6 +39,7 @@ mod scanning;
 mod setup;
 mod signatures;
 
+pub use certificates::revocation;
 pub use program::{run, start};
 
 /// A reader, and bytes to begin with.
@@ -86,6 +91,23 @@ pub const ALL: &[Target] = &[
     containers::UNIVERSAL,
     containers::BEHIND,
     scanning::ANY,
+    network::SIGN_IN,
+    network::NTLM,
+    network::DNS,
+    kerberos::ANSWERS,
+    kerberos::PARTS,
+    kerberos::CACHE,
+    kerberos::SETTINGS,
+    certificates::OCSP,
+    certificates::OCSP_SIGNED,
+    certificates::CRL,
+    certificates::CERTIFICATE,
+    network::PROXY,
+    network::HTTP,
+    network::HTTP2,
+    network::RESOLVER,
+    network::ENDPOINTS,
+    network::REPORT,
     messages::REPORTS,
     rules::NFTABLES,
     rules::SQUID,

@@ -6,6 +6,7 @@
 //! neither mDNS nor other sources of nsswitch.conf(5).
 
 mod exchange;
+pub(crate) mod fuzzing;
 mod opinion;
 mod settings;
 

@@ -21,6 +21,7 @@ pub mod dial;
 pub mod dns;
 pub mod endpoint;
 pub mod files;
+pub mod fuzzing;
 pub mod kerberos;
 pub mod listen;
 mod observed;

@@ -91,7 +91,11 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("redb", &["agent"], "it is the agent's store"),
     ("askama", &["manager"], "the console is the manager's"),
     ("rust-embed", &["manager"], "the console is the manager's"),
-    ("rcgen", &["trust"], "trust issues certificates"),
+    (
+        "rcgen",
+        &["trust", "fuzz"],
+        "trust issues certificates, and fuzzing makes seeds",
+    ),
     (
         "argon2",
         &["trust", "manager"],

@@ -7,6 +7,7 @@
 
 mod challenge;
 mod digest;
+pub(crate) mod fuzzing;
 mod ntlm;
 
 use std::time::Duration;

@@ -318,6 +318,11 @@ impl Answer {
     }
 }
 
+/// Of the head of a proxy's answer.
+pub(crate) fn status_and_headers(head: &[u8]) -> Option<(u16, Vec<(String, String)>)> {
+    read_head(head).map(|answer| (answer.status, answer.headers))
+}
+
 fn read_head(head: &[u8]) -> Option<Answer> {
     let text = String::from_utf8_lossy(head);
     let mut lines = text.split("\r\n");

@@ -83,6 +83,11 @@ pub(super) async fn ask_services(
     let Some(Ok(answer)) = within(limit, exchange(server, &question)).await else {
         return Vec::new();
     };
+    services(&answer)
+}
+
+/// The hosts and ports of an answer, the better ones first.
+pub(super) fn services(answer: &Message) -> Vec<(String, u16)> {
     let mut found = Vec::new();
     for record in answer.answers.iter().take(MAX_SERVICES) {
         if let RData::SRV(service) = &record.data {
@@ -98,7 +103,7 @@ pub(super) async fn ask_services(
     found.into_iter().map(|(_, service)| service).collect()
 }
 
-fn question(name: &str, kind: RecordType) -> Result<Message, hickory_proto::ProtoError> {
+pub(super) fn question(name: &str, kind: RecordType) -> Result<Message, hickory_proto::ProtoError> {
     let mut name = Name::from_ascii(name)?;
     name.set_fqdn(true);
     let mut message = Message::query();
@@ -170,7 +175,7 @@ async fn by_tcp(server: SocketAddr, question: &Message, bytes: &[u8]) -> io::Res
 }
 
 /// The message, if it answers the question.
-fn answer(question: &Message, bytes: &[u8]) -> Option<Message> {
+pub(super) fn answer(question: &Message, bytes: &[u8]) -> Option<Message> {
     let message = Message::from_vec(bytes).ok()?;
     let same = message.metadata.id == question.metadata.id
         && message.metadata.message_type == MessageType::Response
@@ -179,7 +184,7 @@ fn answer(question: &Message, bytes: &[u8]) -> Option<Message> {
     same.then_some(message)
 }
 
-fn read(question: &Message, answer: &Message) -> Reply {
+pub(super) fn read(question: &Message, answer: &Message) -> Reply {
     match answer.metadata.response_code {
         ResponseCode::NoError => {}
         ResponseCode::NXDomain => return Reply::NoSuchName,

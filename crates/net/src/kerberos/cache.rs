@@ -60,7 +60,7 @@ pub(super) fn read(path: &std::path::Path) -> Vec<Cached> {
     tickets(&bytes)
 }
 
-fn tickets(bytes: &[u8]) -> Vec<Cached> {
+pub(super) fn tickets(bytes: &[u8]) -> Vec<Cached> {
     let mut found = Vec::new();
     let mut rest = Rest(bytes);
     if rest.begin().is_none() {

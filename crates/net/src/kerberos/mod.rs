@@ -8,6 +8,7 @@ mod answer;
 mod cache;
 mod crypto;
 mod error;
+pub(crate) mod fuzzing;
 mod gss;
 mod kdc;
 mod kept;

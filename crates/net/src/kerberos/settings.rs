@@ -40,7 +40,8 @@ impl Settings {
         settings
     }
 
-    fn take(&mut self, text: &str) {
+    /// Takes what a file says, where nothing before it said it.
+    pub(super) fn take(&mut self, text: &str) {
         let mut section = String::new();
         let mut realm: Option<String> = None;
         for line in text.lines() {

@@ -42,7 +42,7 @@ pub(super) async fn ask(
     within(limit, asking).await.flatten()
 }
 
-fn told(seen: &HttpSeen) -> Option<[u8; 32]> {
+pub(super) fn told(seen: &HttpSeen) -> Option<[u8; 32]> {
     const OK: u16 = 200;
     if seen.status != OK || seen.body != BodyEnd::Complete {
         return None;

@@ -10,6 +10,7 @@ mod binding;
 mod by_proxy;
 mod datagram;
 mod facts;
+pub(crate) mod fuzzing;
 mod handshake;
 mod hellos;
 mod plan;

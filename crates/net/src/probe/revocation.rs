@@ -2,6 +2,7 @@
 
 mod crl;
 mod fetch;
+pub(crate) mod fuzzing;
 mod issuer;
 mod ocsp;
 

@@ -21,7 +21,7 @@ const BASIC: [u8; 9] = [0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x30, 0x01, 0x01];
 pub(super) struct Question {
     pub(super) request: Vec<u8>,
     /// The CertID that the answer must name.
-    id: Vec<u8>,
+    pub(super) id: Vec<u8>,
 }
 
 impl Question {
