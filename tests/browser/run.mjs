@@ -22,7 +22,7 @@ const WAIT_MS = 30_000;
 const here = path.dirname(fileURLToPath(import.meta.url));
 const root = path.resolve(here, "../..");
 const bin = path.resolve(process.env.GARRISON_BIN_DIR ?? path.join(root, "target/debug"));
-const shots = path.resolve(process.env.GARRISON_SCREENSHOTS ?? path.join(root, "build/screenshots"));
+const shots = path.resolve(process.env.GARRISON_SCREENSHOT_DIR ?? path.join(root, "build/screenshots"));
 const chromium = process.env.CHROMIUM ?? "/usr/bin/chromium";
 
 const outcome = { passed: 0, failed: 0, skipped: 0 };
