@@ -46,6 +46,17 @@ pub(super) enum Ending {
     Found(String),
 }
 
+/// The words for libFuzzer, which takes an empty file of them for a mistake.
+fn dictionary(words: &Path) -> Option<String> {
+    let has_some = std::fs::metadata(words).is_ok_and(|file| file.len() > 0);
+    has_some.then(|| format!("-dict={}", words.display()))
+}
+
+fn last_line(said: &str) -> &str {
+    let mut lines = said.lines().rev();
+    lines.find(|line| !line.trim().is_empty()).unwrap_or("")
+}
+
 impl Session<'_> {
     pub(super) fn run(&self) -> anyhow::Result<Outcome> {
         let kept = self.place("corpus")?;
@@ -63,7 +74,7 @@ impl Session<'_> {
                 .libfuzzer(&log)?
                 .arg(&kept)
                 .arg(made.join("seeds"))
-                .arg(format!("-dict={}", made.join("words").display()))
+                .args(dictionary(&made.join("words")))
                 .arg(format!("-artifact_prefix={}/", found.display()))
                 .args(["-reload=0", "-print_final_stats=1", "-use_value_profile=0"])
                 .spawn()
@@ -80,6 +91,14 @@ impl Session<'_> {
                 .filter(|path| !known.contains(path))
                 .map(|path| path.display().to_string())
                 .collect();
+            anyhow::ensure!(
+                !new.is_empty(),
+                "{}: expected libFuzzer to run, or to keep an input that ends it; it ended with \
+                 {status}: {} (see {})",
+                self.target.name,
+                last_line(&said),
+                log.display()
+            );
             Ending::Found(format!(
                 "{status}, {}, see {}",
                 new.join(" "),
@@ -233,6 +252,20 @@ mod tests {
         );
         assert_eq!(runs(&whole), 600);
         assert_eq!(runs("no such target"), 0);
+    }
+
+    #[test]
+    fn an_empty_file_of_words_is_not_handed_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let words = folder.path().join("words");
+        assert_eq!(dictionary(&words), None);
+        std::fs::write(&words, "").unwrap();
+        assert_eq!(dictionary(&words), None);
+        std::fs::write(&words, "\"MZ\"\n").unwrap();
+        assert_eq!(
+            dictionary(&words),
+            Some(format!("-dict={}", words.display()))
+        );
     }
 
     #[test]

@@ -122,7 +122,13 @@ pub(super) fn speed(peers: &Peers<'_>) -> anyhow::Result<Vec<Figure>> {
     let definitions = peers.definitions("real", std::slice::from_ref(&real))?;
     let clamd = Clamd::start(peers, &real)?;
     for kind in files::kinds(peers)? {
-        figures.extend(beside(peers, &kind, &definitions, &clamd, (kind.must, kind.aim))?);
+        figures.extend(beside(
+            peers,
+            &kind,
+            &definitions,
+            &clamd,
+            (kind.must, kind.aim),
+        )?);
     }
     Ok(figures)
 }
