@@ -17,7 +17,7 @@ use definitions::Source;
 use model::event::{CommandOutcome, EventBody, Remediation};
 use model::network::{NetworkReport, Trigger};
 use model::policy::{Action, Policy, Response};
-use model::{DefinitionRevision, EndpointPath, ScanId};
+use model::{CommandId, DefinitionRevision, EndpointPath, ScanId};
 use proto::problem::ProblemKind;
 use setup::manager::{Running, Site};
 use setup::process::{Agent, run, text, token_file};
@@ -78,6 +78,19 @@ impl Bench {
 
     fn wait_for_event<T>(&self, what: &str, find: impl Fn(&EventBody) -> Option<T>) -> T {
         wait_for(what, || self.site.bodies().iter().find_map(&find))
+    }
+
+    fn until_done(&self, command: CommandId) {
+        self.wait_for_event("the result", |body| match body {
+            EventBody::CommandResult {
+                command: of,
+                outcome,
+            } if *of == command => {
+                assert_eq!(*outcome, CommandOutcome::Done);
+                Some(())
+            }
+            _ => None,
+        });
     }
 
     fn wait_for_refusal(&self, wanted: &str) -> String {
@@ -155,16 +168,7 @@ fn a_scan_command_ends_in_a_delivered_detection_and_a_quarantined_file() {
         } => Some(*quarantine),
         _ => None,
     });
-    bench.wait_for_event("the command's result", |body| match body {
-        EventBody::CommandResult {
-            command: of,
-            outcome,
-        } if *of == command => {
-            assert_eq!(*outcome, CommandOutcome::Done);
-            Some(())
-        }
-        _ => None,
-    });
+    bench.until_done(command);
     assert!(!files.join("bad").exists() && files.join("good").exists());
     let restore = Action::Restore { quarantine: item };
     bench.site.command(&bench.site.signing, device, restore);
@@ -399,16 +403,7 @@ fn a_rotated_certificate_has_a_new_key_and_the_same_device() {
     let command = bench
         .site
         .command(&bench.site.signing, device, Action::RotateCertificate);
-    bench.wait_for_event("the result", |body| match body {
-        EventBody::CommandResult {
-            command: of,
-            outcome,
-        } if *of == command => {
-            assert_eq!(*outcome, CommandOutcome::Done);
-            Some(())
-        }
-        _ => None,
-    });
+    bench.until_done(command);
     assert_ne!(
         fs::read(bench.data().join("identity/key.pem")).unwrap(),
         key
@@ -447,16 +442,7 @@ fn a_command_to_check_the_network_ends_with_a_report_though_nothing_changed() {
     let command = bench
         .site
         .command(&bench.site.signing, device, Action::CheckNetwork);
-    bench.wait_for_event("the result", |body| match body {
-        EventBody::CommandResult {
-            command: of,
-            outcome,
-        } if *of == command => {
-            assert_eq!(*outcome, CommandOutcome::Done);
-            Some(())
-        }
-        _ => None,
-    });
+    bench.until_done(command);
     let asked = wait_for("its report", || reports(&bench, Trigger::Asked).pop());
     assert_eq!(asked.result, first.result);
     assert!(asked.checked > first.checked);
