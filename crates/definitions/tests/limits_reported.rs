@@ -15,8 +15,8 @@ use std::time::Duration;
 
 use model::{Limit, Verdict};
 use scan::{Definitions, Input, Limits, Scanner};
-use setup::made::{base64, ole2, pdf, seven_zip};
-use setup::{TestWatch, gzip, matched, needle, open, scan, scan_with, source};
+use setup::made::{base64, bzip2, lzma, ole2, pdf, seven_zip, zstd};
+use setup::{TestWatch, gzip, matched, needle, open, scan, scan_with, source, xz, zip_by};
 
 fn hit(verdict: &Verdict) -> Vec<Limit> {
     verdict.limits.iter().map(|hit| hit.limit).collect()
@@ -54,15 +54,81 @@ fn archives_of_7_zip_with_more_than_is_read_are_named() {
 
 #[test]
 fn windows_larger_than_allowed_are_named_in_every_container() {
-    let mut packer = zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
+    let mut packer = ::zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
     packer.window_log(28).unwrap();
     packer.write_all(&[b'x'; 1000]).unwrap();
     let packed = packer.finish().unwrap();
     let archive = seven_zip::packed_as(&[0x04, 0xf7, 0x11, 0x01], &packed, 1000);
-    for (format, bytes) in [("zstd", packed), ("7z", archive)] {
+    // The dictionary's size stands in the header of the first block (2 bytes, then the filter, its
+    // properties' length and the properties), and for LZMA alone behind the first byte.
+    let mut long = xz(b"content");
+    long[16] = 40;
+    let mut sum = flate2::Crc::new();
+    sum.update(&long[12..20]);
+    long[20..24].copy_from_slice(&sum.sum().to_le_bytes());
+    let mut alone = lzma(b"content");
+    alone[1..5].copy_from_slice(&(1u32 << 30).to_le_bytes());
+    for (format, bytes) in [
+        ("zstd in zip", zip_as(93, &packed)),
+        ("zstd", packed),
+        ("7z", archive),
+        ("xz in zip", zip_as(95, &long)),
+        ("xz", long),
+        ("lzma", alone),
+    ] {
         let verdict = scan(&needle(), &bytes);
         assert_eq!(hit(&verdict), [Limit::Memory], "{format}");
     }
+}
+
+/// A zip with one member that has been packed by a method before.
+fn zip_as(method: u16, packed: &[u8]) -> Vec<u8> {
+    let mut archive = zip_by(zip::CompressionMethod::Stored, &[("a", packed)]);
+    let mut headers = archive.windows(4);
+    let central = headers.rposition(|four| four == b"PK\x01\x02").unwrap();
+    for at in [8, central + 10] {
+        archive[at..at + 2].copy_from_slice(&method.to_le_bytes());
+    }
+    archive
+}
+
+#[test]
+fn streams_behind_megabytes_of_empty_ones_are_named() {
+    for (format, pack) in [
+        ("bzip2", bzip2 as fn(&[u8]) -> Vec<u8>),
+        ("xz", xz),
+        ("zstd", zstd),
+    ] {
+        let (empty, full) = (pack(b""), pack(b"NEEDLE"));
+        let behind = |bytes: usize| [empty.repeat(bytes / empty.len()), full.clone()].concat();
+        let verdict = scan(&needle(), &behind(1 << 20));
+        assert!(
+            matched(&verdict).contains(&"content".to_owned()),
+            "{format}"
+        );
+        assert_eq!(hit(&verdict), [], "{format}");
+        let verdict = scan(&needle(), &behind(5 << 20));
+        assert_eq!(hit(&verdict), [Limit::Members], "{format}");
+    }
+}
+
+#[test]
+fn a_header_of_mail_too_long_to_be_read_is_named() {
+    let mail = |more: usize| {
+        format!(
+            "From: a@example.org\nMIME-Version: 1.0\nX-More: {}\n\
+             Content-Transfer-Encoding: base64\n\n{}\n",
+            "x".repeat(more),
+            base64(b"a NEEDLE")
+        )
+    };
+    let verdict = scan(&needle(), mail(100_000).as_bytes());
+    assert_eq!(matched(&verdict), ["part 1"]);
+    assert_eq!(hit(&verdict), []);
+    assert_eq!(
+        hit(&scan(&needle(), mail(1 << 20).as_bytes())),
+        [Limit::MemberSize]
+    );
 }
 
 #[test]

@@ -17,6 +17,8 @@ use super::{Content, Members};
 const MAX_NESTING: u32 = 20;
 /// Boundaries of one header that are looked for.
 const MAX_BOUNDARIES: usize = 16;
+/// Bytes of a header that are read; programs that write mail stay far below.
+const MAX_HEADER_BYTES: usize = 1 << 20;
 const BEGIN: &[u8] = b"begin ";
 const UNNAMED_PART: &str = "part";
 
@@ -39,15 +41,18 @@ pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
 /// The message behind a `From ` line, and what follows it.
 fn next_message(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (_, message) = bytes.split_at_checked(memchr(b'\n', bytes)? + 1)?;
-    let end =
-        memmem::find(message, b"\n\nFrom ").or_else(|| memmem::find(message, b"\r\n\r\nFrom "));
-    match end.and_then(|end| message.split_at_checked(end)) {
-        Some((message, rest)) => {
-            let from = memmem::find(rest, b"From ").unwrap_or(0);
-            Some((message, rest.get(from..).unwrap_or_default()))
-        }
-        None => Some((message, &[])),
-    }
+    // The line stands behind an empty one.
+    let end = memmem::find_iter(message, b"\nFrom ").find(|at| {
+        let before = message.get(..*at).unwrap_or_default();
+        before.ends_with(b"\n") || before.ends_with(b"\n\r")
+    });
+    let Some((message, rest)) = end.and_then(|end| message.split_at_checked(end)) else {
+        return Some((message, &[]));
+    };
+    let message = message.strip_suffix(b"\r").unwrap_or(message);
+    let message = message.strip_suffix(b"\n").unwrap_or(message);
+    let message = message.strip_suffix(b"\r").unwrap_or(message);
+    Some((message, rest.get(1..).unwrap_or_default()))
 }
 
 struct Mail<'a> {
@@ -58,8 +63,12 @@ struct Mail<'a> {
 impl Mail<'_> {
     /// A message or a part: a header, an empty line, a body. `None` when no more are wanted.
     fn part(&mut self, bytes: &[u8], nesting: u32) -> Option<()> {
-        let (header, body) = header::split(bytes);
-        let header = Header::read(header);
+        let (whole, body) = header::split(bytes);
+        let read = whole.get(..MAX_HEADER_BYTES).unwrap_or(whole);
+        if read.len() < whole.len() && !body.is_empty() {
+            self.members.limit(Limit::MemberSize);
+        }
+        let header = Header::read(read);
         if header.cut_short {
             self.members.limit(Limit::Members);
         }
@@ -188,6 +197,26 @@ impl<'a> Iterator for Parts<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_of_a_mailbox_end_at_the_next_from_behind_an_empty_line_however_lines_end() {
+        let unix = "From a\nA: b\n\none\nFrom here\n\nFrom b\nA: c\n\ntwo\n";
+        for mailbox in [
+            unix.to_owned(),
+            unix.replace('\n', "\r\n"),
+            format!("{}{}", unix.replace('\n', "\r\n"), "\nFrom c\n\nthree"),
+        ] {
+            let mut rest = mailbox.as_bytes();
+            let mut bodies = Vec::new();
+            while let Some((message, behind)) = next_message(rest) {
+                let (_, body) = header::split(message);
+                bodies.push(String::from_utf8_lossy(body).replace('\r', ""));
+                rest = behind;
+            }
+            let bodies: Vec<&str> = bodies.iter().map(|body| body.trim_end()).collect();
+            assert_eq!(bodies[..2], ["one\nFrom here", "two"], "{mailbox:?}");
+        }
+    }
 
     #[test]
     fn parts_are_what_stands_between_any_of_the_boundaries() {

@@ -8,6 +8,7 @@ mod ar;
 mod bzip2;
 mod cpio;
 mod embedded;
+mod fed;
 mod gzip;
 mod html;
 mod lzma;

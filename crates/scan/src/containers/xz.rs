@@ -6,6 +6,7 @@ use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
 use model::verdict::Remark;
 
+use super::fed::{Fed, Yielding};
 use super::{Content, Members, UNNAMED};
 use crate::limits::LZMA_MEMORY_BYTES;
 
@@ -23,15 +24,18 @@ pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
 
 /// What comes out of these streams; reading fails with [`io::ErrorKind::OutOfMemory`] when one needs
 /// more memory than allowed.
-pub(super) fn reader(packed: &[u8]) -> Result<MemoryAware<'_>, liblzma::stream::Error> {
+pub(super) fn reader(
+    packed: &[u8],
+) -> Result<MemoryAware<Yielding<XzDecoder<Fed<&[u8]>>>>, liblzma::stream::Error> {
     let stream = Stream::new_stream_decoder(LZMA_MEMORY_BYTES, CONCATENATED)?;
-    Ok(MemoryAware(XzDecoder::new_stream(packed, stream)))
+    let reader = Yielding::new(packed, |fed| Ok(XzDecoder::new_stream(fed, stream)))?;
+    Ok(MemoryAware(reader))
 }
 
 /// Tells "needs more memory than allowed" from "broken".
-pub(super) struct MemoryAware<'a>(pub(super) XzDecoder<&'a [u8]>);
+pub(super) struct MemoryAware<R>(pub(super) R);
 
-impl Read for MemoryAware<'_> {
+impl<R: Read> Read for MemoryAware<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer).map_err(|error| {
             let inner = error

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, Read};
 use model::verdict::Remark;
 use zstd::stream::read::Decoder;
 
+use super::fed::Yielding;
 use super::{Content, Members, UNNAMED};
 
 /// Frames that need a larger window are not read: 128 MiB, what `zstd --ultra --long` needs.
@@ -26,15 +27,18 @@ pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
 /// What comes out of these frames; reading fails with [`io::ErrorKind::OutOfMemory`] when one needs
 /// a larger window.
 pub(super) fn reader<R: BufRead>(packed: R) -> io::Result<impl Read + use<R>> {
-    let mut decoder = Decoder::with_buffer(packed)?;
-    decoder.window_log_max(WINDOW_LOG)?;
+    let decoder = Yielding::new(packed, |fed| {
+        let mut decoder = Decoder::with_buffer(fed)?;
+        decoder.window_log_max(WINDOW_LOG)?;
+        Ok::<_, io::Error>(decoder)
+    })?;
     Ok(MemoryAware(decoder))
 }
 
 /// Tells "needs more memory than allowed" from "broken", which the library says in words only.
-struct MemoryAware<R: BufRead>(Decoder<'static, R>);
+struct MemoryAware<R>(R);
 
-impl<R: BufRead> Read for MemoryAware<R> {
+impl<R: Read> Read for MemoryAware<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer).map_err(|error| {
             if error.to_string().contains("memory") {

@@ -45,10 +45,10 @@ impl Run<'_, '_> {
                 Ok(_) => {}
                 Err(error) => {
                     bytes.truncate(most);
-                    if error.kind() == io::ErrorKind::OutOfMemory {
-                        self.hit(Limit::Memory);
-                    } else {
-                        self.remark_here(Remark::Malformed);
+                    match error.kind() {
+                        io::ErrorKind::OutOfMemory => self.hit(Limit::Memory),
+                        io::ErrorKind::QuotaExceeded => self.hit(Limit::Members),
+                        _ => self.remark_here(Remark::Malformed),
                     }
                     return (bytes, false);
                 }
