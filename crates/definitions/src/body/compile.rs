@@ -12,6 +12,7 @@ use super::guard::Chooser;
 use super::lanes::Tables;
 use super::logic;
 use super::model::{Conditions, Pattern, Signature, Subsignature};
+use super::surroundings::Surroundings;
 
 /// The sections would have more bytes than their format can address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -118,7 +119,11 @@ impl Compiler {
                 None => UNKNOWN_DISTANCE,
             });
             self.guards.u32(if first { *pattern_at } else { 0 });
-            tables.guard(self.guard_count, &choice, pattern.place)?;
+            let part = pattern.parts.get(choice.part);
+            let around = part.map_or(Surroundings::NONE, |part| {
+                Surroundings::of(part, choice.element, &choice.lane)
+            });
+            tables.guard(self.guard_count, &choice, pattern.place, around)?;
             self.guard_count = self.guard_count.checked_add(1).ok_or(CompileError)?;
         }
         Ok(())

@@ -36,6 +36,8 @@ pub(super) struct Choice {
     /// From the part's beginning to the literal, if that is the same in every match.
     pub(super) distance: Option<usize>,
     pub(super) lane: ChosenLane,
+    /// Which of the part's elements the literal begins with.
+    pub(super) element: usize,
     cost: f64,
 }
 
@@ -174,7 +176,7 @@ impl<'f> Chooser<'f> {
         let mut choices = Vec::new();
         let mut distance = Some(0);
         let mut run: Vec<Masked> = Vec::new();
-        for element in part.elements.iter().map(Some).chain([None]) {
+        for (at, element) in part.elements.iter().map(Some).chain([None]).enumerate() {
             if let Some(Element::Byte(byte)) = element
                 && byte.is_fixed()
             {
@@ -182,7 +184,7 @@ impl<'f> Chooser<'f> {
                 continue;
             }
             let start: Option<usize> = distance;
-            choices.extend(self.run(index, start, &run));
+            choices.extend(self.run(index, start, at - run.len(), &run));
             let (least, most) = element.map_or((0, 0), Element::length);
             distance = distance
                 .filter(|_| least == most)
@@ -193,7 +195,13 @@ impl<'f> Chooser<'f> {
     }
 
     /// The best literal in a run of fixed bytes.
-    fn run(&self, part: usize, start: Option<usize>, run: &[Masked]) -> Option<Choice> {
+    fn run(
+        &self,
+        part: usize,
+        start: Option<usize>,
+        element: usize,
+        run: &[Masked],
+    ) -> Option<Choice> {
         let lane = Lane::of(run.len())?;
         let bytes: Vec<u8> = run
             .iter()
@@ -241,6 +249,7 @@ impl<'f> Chooser<'f> {
                     .copied()
                     .unwrap_or(0.0),
             lane: ChosenLane::Search(lane, windows),
+            element: element + at,
         })
     }
 }
@@ -333,6 +342,7 @@ fn anchor(pattern: &Pattern, frequencies: &Frequencies) -> Option<Choice> {
             part: 0,
             distance: Some(distance),
             lane: ChosenLane::Anchor(window.to_vec()),
+            element: 0,
             cost: if start {
                 COMMON_ANCHOR_COST
             } else {
@@ -343,6 +353,7 @@ fn anchor(pattern: &Pattern, frequencies: &Frequencies) -> Option<Choice> {
             part: 0,
             distance: Some(short.0),
             lane: ChosenLane::Anchor(short.1),
+            element: 0,
             cost: if start {
                 COMMON_ANCHOR_COST
             } else {

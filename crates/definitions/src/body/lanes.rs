@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scan::body_layout::{
-    Lane, NO_TAG, PAIR_WORDS, TRIPLE_LOG2, anchor_hash, filter_bits, filter_word, tag, triple_hash,
-    window_hash,
+    Lane, NO_TAG, PAIR_WORDS, TRIPLE_LOG2, anchor_hash, filter_bits, filter_word, lane_tag, tag,
+    triple_hash, window_hash,
 };
 
 use super::compile::CompileError;
 use super::encode::Program;
 use super::guard::{Choice, ChosenLane};
 use super::model::Place;
+use super::surroundings::Surroundings;
 
 /// The bit that tells upper from lower case.
 const CASE: u8 = 0x20;
@@ -26,13 +27,15 @@ const BUCKET: usize = 4;
 /// What is collected for one target.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tables {
-    lanes: [Vec<(u64, u32)>; 4],
+    lanes: [Vec<LaneEntry>; 4],
     /// The windows of the lanes that look at each position, without case.
     windows: BTreeSet<(Lane, u64)>,
     anchors: BTreeMap<(Place, u32, u8), Vec<(u32, u32)>>,
     always: Vec<u32>,
 }
 
+/// A window's hash, its guard with the window's place in the literal, and what is around it.
+type LaneEntry = (u64, u32, Surroundings);
 /// Where an area lies and how many items it has.
 type Area = (usize, usize);
 
@@ -50,6 +53,7 @@ impl Tables {
         number: u32,
         choice: &Choice,
         place: Place,
+        around: Surroundings,
     ) -> Result<(), CompileError> {
         match &choice.lane {
             ChosenLane::Search(lane, windows) => {
@@ -66,7 +70,7 @@ impl Tables {
                         .checked_mul(4)
                         .and_then(|packed| packed.checked_add(at))
                         .ok_or(CompileError)?;
-                    entries.push((window_hash(*window), packed));
+                    entries.push((window_hash(*window), packed, around));
                 }
             }
             ChosenLane::Anchor(bytes) => {
@@ -196,7 +200,7 @@ fn align(section: &mut Program) {
 }
 
 /// The filter of the lanes that look at some positions.
-fn hash_filter(entries: &[(u64, u32)]) -> Vec<u64> {
+fn hash_filter(entries: &[LaneEntry]) -> Vec<u64> {
     if entries.is_empty() {
         return Vec::new();
     }
@@ -205,7 +209,7 @@ fn hash_filter(entries: &[(u64, u32)]) -> Vec<u64> {
         .next_power_of_two();
     let log2 = words.trailing_zeros().min(MAX_FILTER_LOG2);
     let mut filter = vec![0_u64; 1 << log2];
-    for (hash, _) in entries {
+    for (hash, ..) in entries {
         if let Some(word) = filter.get_mut(filter_word(*hash, log2)) {
             *word |= filter_bits(*hash);
         }
@@ -215,7 +219,7 @@ fn hash_filter(entries: &[(u64, u32)]) -> Vec<u64> {
 
 fn write_lane(
     filter: &[u64],
-    entries: &[(u64, u32)],
+    entries: &[LaneEntry],
     section: &mut Program,
 ) -> Result<[Area; 3], CompileError> {
     align(section);
@@ -235,7 +239,7 @@ fn write_lane(
     for bucket in 0..=buckets {
         while entries
             .get(next)
-            .is_some_and(|(hash, _)| filter_word(*hash, bucket_log2) < bucket)
+            .is_some_and(|(hash, ..)| filter_word(*hash, bucket_log2) < bucket)
         {
             next += 1;
         }
@@ -247,8 +251,11 @@ fn write_lane(
     }
     align(section);
     let entries_at = section.0.len();
-    for (hash, packed) in entries {
-        section.u32(tag(*hash));
+    for (hash, packed, around) in entries {
+        section.bytes(&lane_tag(*hash).to_le_bytes());
+        section.bytes(&around.hash.to_le_bytes());
+        section.bytes(&around.mask.to_le_bytes());
+        section.bytes(&[around.place.cast_unsigned(), 0]);
         section.u32(*packed);
     }
     Ok([

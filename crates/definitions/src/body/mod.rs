@@ -17,6 +17,7 @@ pub mod model;
 mod ndb;
 mod options;
 mod place;
+mod surroundings;
 
 pub use compile::{CompileError, Compiler};
 pub use frequency::{Frequencies, pack};

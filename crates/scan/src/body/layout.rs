@@ -2,7 +2,7 @@
 //! mean is described in `docs/definitions-format.md`; all integers are little-endian.
 
 /// The version of both sections, their first four bytes.
-pub const BODY_VERSION: u32 = 3;
+pub const BODY_VERSION: u32 = 4;
 /// Rows of the table of targets: one for each number of [`crate::Target`].
 pub const TARGETS: usize = 15;
 /// Bytes before the table of targets.
@@ -22,8 +22,12 @@ pub const TRIPLES_AT: usize = ANCHORS_AT + 48;
 pub const ANCHORS_AT: usize = LANE_BYTES * Lane::ALL.len();
 /// Bytes of one guard: signature, part, distance, pattern.
 pub const GUARD_BYTES: usize = 16;
-/// Bytes of one entry of a lane or an anchor: tag and guard.
+/// Bytes of one entry of an anchor: tag and guard.
 pub const ENTRY_BYTES: usize = 8;
+/// Bytes of one entry of a lane: tag, surroundings and guard.
+pub const LANE_ENTRY_BYTES: usize = 12;
+/// Bytes of a file that an entry's surroundings look at.
+pub const SURROUNDINGS: usize = 16;
 /// Bytes of one anchor.
 pub const ANCHOR_BYTES: usize = 24;
 /// A guard's distance when it is not known where its part begins.
@@ -113,6 +117,33 @@ pub const fn window_hash(window: u64) -> u64 {
     (mixed ^ (mixed >> 29)).wrapping_mul(MULTIPLIER)
 }
 
+/// The hash of those of sixteen bytes, taken as two little-endian integers, whose bits are set in the
+/// mask, the first byte's the lowest. Case does not count.
+#[must_use]
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the upper bits of the hash are taken, and the lower half of the mask"
+)]
+pub const fn surroundings_hash(low: u64, high: u64, mask: u16) -> u16 {
+    let low = ((low | FOLD) & bytes_of(mask as u8)).wrapping_mul(MULTIPLIER);
+    let high = (high | FOLD) & bytes_of((mask >> 8) as u8);
+    let mixed = (low ^ (low >> 29) ^ high).wrapping_mul(MULTIPLIER);
+    (mixed >> 48) as u16
+}
+
+/// Eight bytes, each with all bits set if its bit is.
+#[inline]
+const fn bytes_of(mask: u8) -> u64 {
+    const LOWEST: u64 = 0x0101_0101_0101_0101;
+    const OWN_BIT: u64 = 0x8040_2010_0804_0201;
+    const TOP: u64 = 0x8080_8080_8080_8080;
+    let own = (mask as u64 * LOWEST) & OWN_BIT;
+    // Adding carries any bit of a byte into its top one, and no further.
+    let top = (((own & !TOP) + !TOP) | own) & TOP;
+    (top >> 7) * 0xff
+}
+
 /// The hash of the bytes of an anchor, at most [`ANCHOR_WINDOW`] of them.
 #[must_use]
 pub fn anchor_hash(bytes: &[u8]) -> u64 {
@@ -151,6 +182,17 @@ pub const fn filter_word(hash: u64, log2: u32) -> usize {
 }
 
 /// The window's tag in its bucket.
+#[must_use]
+#[inline]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a tag is some bits of the hash"
+)]
+pub const fn lane_tag(hash: u64) -> u16 {
+    (hash >> 12) as u16
+}
+
+/// The tag of an anchor's bytes.
 #[must_use]
 #[inline]
 #[expect(

@@ -293,7 +293,9 @@ impl<'d> Patterns<'d> {
         for entry in table.entries(hash) {
             budget.spend(1)?;
             let within = usize::try_from(entry.window).unwrap_or(0);
-            if let Some(literal) = position.checked_sub(within) {
+            if let Some(literal) = position.checked_sub(within)
+                && entry.may_stand(subject.file, literal)
+            {
                 self.try_guard(entry.guard, literal, subject, state, budget)?;
             }
         }

@@ -2,8 +2,9 @@
 //! of a file which guard may stand.
 
 use super::layout::{
-    ANCHOR_BYTES, ANCHOR_WINDOW, ANCHORS_AT, ENTRY_BYTES, GUARD_BYTES, LANE_BYTES, Lane, NO_TAG,
-    PAIR_WORDS, TARGET_BYTES, TRIPLE_LOG2, TRIPLES_AT, anchor_hash, filter_word, tag,
+    ANCHOR_BYTES, ANCHOR_WINDOW, ANCHORS_AT, ENTRY_BYTES, GUARD_BYTES, LANE_BYTES,
+    LANE_ENTRY_BYTES, Lane, NO_TAG, PAIR_WORDS, SURROUNDINGS, TARGET_BYTES, TRIPLE_LOG2,
+    TRIPLES_AT, anchor_hash, filter_word, lane_tag, surroundings_hash, tag,
 };
 use super::place::Place;
 use super::sweep;
@@ -20,12 +21,60 @@ pub(super) struct Guard {
     pub(super) pattern: usize,
 }
 
-/// A window that is in a table: the number of its guard, and how far behind the beginning of the
-/// guard's literal it stands.
+/// A window that is in a table: the number of its guard, how far behind the beginning of the
+/// guard's literal it stands, and what stands around the literal.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     pub(super) guard: u32,
     pub(super) window: u32,
+    /// Where the surroundings begin, counted from the literal.
+    place: i8,
+    mask: u16,
+    hash: u16,
+}
+
+impl Entry {
+    fn read(entry: &[u8; LANE_ENTRY_BYTES]) -> Option<Self> {
+        let packed = u32_at(entry, 8)?;
+        Some(Self {
+            guard: packed >> 2,
+            window: packed & 3,
+            place: entry.get(6)?.cast_signed(),
+            mask: u16_at(entry, 4)?,
+            hash: u16_at(entry, 2)?,
+        })
+    }
+
+    /// Whether the guard can stand where its literal seems to: so the pages of its programs are
+    /// seldom read in vain. Bytes beyond the file's ends count as zeros.
+    #[inline]
+    pub(super) fn may_stand(&self, file: &[u8], literal: usize) -> bool {
+        if self.mask == 0 {
+            return true;
+        }
+        let start = literal.checked_add_signed(self.place.into());
+        let whole = start.and_then(|start| file.get(start..)?.first_chunk());
+        let bytes = match whole {
+            Some(bytes) => u128::from_le_bytes(*bytes),
+            None => at_an_end(file, literal, self.place),
+        };
+        let (low, high) = halves(bytes);
+        surroundings_hash(low, high, self.mask) == self.hash
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+const fn halves(bytes: u128) -> (u64, u64) {
+    (bytes as u64, (bytes >> 64) as u64)
+}
+
+#[cold]
+fn at_an_end(file: &[u8], literal: usize, place: i8) -> u128 {
+    let bytes = (0..SURROUNDINGS).rev().map(|at| {
+        let at = literal.checked_add(at)?.checked_add_signed(place.into())?;
+        file.get(at).copied()
+    });
+    bytes.fold(0, |all, byte| all << 8 | u128::from(byte.unwrap_or(0)))
 }
 
 /// One target's row.
@@ -59,7 +108,7 @@ impl<'d> Row<'d> {
         let (filter, rest) = self.area(at, 8)?.whole().ok()?.as_chunks::<8>();
         let buckets = self.area(at + 16, 4)?;
         let bounds = buckets.len() / 4;
-        let entries = self.area(at + 32, ENTRY_BYTES)?;
+        let entries = self.area(at + 32, LANE_ENTRY_BYTES)?;
         let fits = match lane {
             Lane::Long | Lane::Middle | Lane::Short => {
                 filter.len() >= 2 && filter.len().is_power_of_two()
@@ -137,12 +186,12 @@ impl<'d> Table<'d> {
     /// The entries for a window.
     #[inline]
     pub(super) fn entries(&self, hash: u64) -> impl Iterator<Item = Entry> + 'd {
-        let wanted = tag(hash);
-        self.bucket(hash)
-            .unwrap_or_default()
-            .chunks_exact(ENTRY_BYTES)
-            .filter(move |entry| u32_at(entry, 0) == Some(wanted))
-            .filter_map(entry)
+        let wanted = lane_tag(hash).to_le_bytes();
+        let (entries, _) = self.bucket(hash).unwrap_or_default().as_chunks();
+        entries
+            .iter()
+            .filter(move |entry| entry.first_chunk() == Some(&wanted))
+            .filter_map(Entry::read)
     }
 
     fn bucket(&self, hash: u64) -> Option<&'d [u8]> {
@@ -152,19 +201,11 @@ impl<'d> Table<'d> {
         let bound = |at| {
             usize::try_from(u32_at(bounds, at)?)
                 .ok()?
-                .checked_mul(ENTRY_BYTES)
+                .checked_mul(LANE_ENTRY_BYTES)
         };
         let (from, to) = (bound(0)?, bound(4)?);
         self.entries.get(from, to.checked_sub(from)?).ok()
     }
-}
-
-fn entry(entry: &[u8]) -> Option<Entry> {
-    let packed = u32_at(entry, 4)?;
-    Some(Entry {
-        guard: packed >> 2,
-        window: packed & 3,
-    })
 }
 
 /// A place that guards are looked for at without a search.
@@ -224,7 +265,7 @@ fn tagged(entries: &[u8], wanted: u32) -> impl Iterator<Item = u32> + '_ {
         .unwrap_or_default()
         .iter()
         .take_while(move |entry| have(entry) == wanted)
-        .filter_map(|bytes| entry(bytes).map(|entry| entry.guard))
+        .filter_map(|entry| Some(u32_at(entry, 4)? >> 2))
 }
 
 impl Guard {
