@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
+use foldhash::quality::RandomState;
 use scan::layout::rules::{MARK, MAX_FAMILIES};
 
 use crate::error::BuildError;
@@ -21,7 +22,7 @@ pub(crate) struct NameId {
 /// The families of all names, each once, in the order in which they were first seen.
 #[derive(Debug, Default)]
 pub(crate) struct Families {
-    numbers: HashMap<Box<[u8]>, u32>,
+    numbers: HashMap<Box<[u8]>, u32, RandomState>,
     scratch: Vec<u8>,
 }
 

@@ -4,6 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::HashMap;
 
+use foldhash::quality::RandomState;
 use model::{DefinitionType, Maturity};
 use scan::layout::rules::{BLOCK_FAMILIES, BLOCK_RULES};
 
@@ -32,7 +33,7 @@ struct Record {
 #[derive(Debug, Default)]
 pub(crate) struct RuleSet {
     families: Families,
-    numbers: HashMap<Record, u32>,
+    numbers: HashMap<Record, u32, RandomState>,
     records: Vec<Record>,
 }
 

@@ -43,7 +43,7 @@ fn lines() -> Option<Vec<Line>> {
                 read_ndb(&line)
             };
             if let Ok(Some(signature)) = read {
-                lines.push((kind, line, signature));
+                lines.push((kind, line.into_owned(), signature));
             }
         }
     }

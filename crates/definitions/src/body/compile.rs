@@ -1,7 +1,9 @@
 //! The compiler of body signatures: programs, guards and tables.
 
 use std::collections::HashMap;
+use std::hash::BuildHasher as _;
 
+use foldhash::quality::{FixedState, RandomState};
 use scan::body_layout::{
     BODY_VERSION, HEADER_BYTES, TARGET_BYTES, TARGETS, UNKNOWN_DISTANCE, condition,
 };
@@ -34,9 +36,12 @@ pub struct Compiler {
     guards: Program,
     guard_count: u32,
     tables: Vec<Tables>,
-    /// Places of programs that several signatures share.
-    shared: HashMap<Vec<u8>, u32>,
+    /// Places and lengths of programs that several signatures share, by their hash. Of two with one
+    /// hash only the first is shared, so that the seed must always be the same.
+    shared: HashMap<u64, (u32, usize), RandomState>,
     count: u32,
+    /// The program that is being written.
+    scratch: Program,
 }
 
 impl Default for Compiler {
@@ -58,8 +63,9 @@ impl Compiler {
             guards: Program::default(),
             guard_count: 0,
             tables: vec![Tables::default(); TARGETS],
-            shared: HashMap::new(),
+            shared: HashMap::default(),
             count: 0,
+            scratch: Program::default(),
         }
     }
 
@@ -86,7 +92,7 @@ impl Compiler {
             let addresses: Vec<u32> = own.iter().map(|(at, _)| *at).collect();
             let mut program = Program::default();
             program.subsignature(subsignature, &addresses)?;
-            places.push(self.share(program.0)?);
+            places.push(self.share(&program.0)?);
             patterns.push(own);
         }
         let at = self.here()?;
@@ -134,20 +140,28 @@ impl Compiler {
     }
 
     /// The place of a program, which may be there already.
-    fn share(&mut self, program: Vec<u8>) -> Result<u32, CompileError> {
-        if let Some(at) = self.shared.get(&program) {
-            return Ok(*at);
+    fn share(&mut self, program: &[u8]) -> Result<u32, CompileError> {
+        let here = self.here()?;
+        let hash = FixedState::default().hash_one(program);
+        let (at, length) = *self.shared.entry(hash).or_insert((here, program.len()));
+        let known = usize::try_from(at).ok().and_then(|at| {
+            let behind = self.programs.0.get(at..)?;
+            behind.get(..length)
+        });
+        if known == Some(program) {
+            return Ok(at);
         }
-        let at = self.here()?;
-        self.programs.bytes(&program);
-        self.shared.insert(program, at);
-        Ok(at)
+        self.programs.bytes(program);
+        Ok(here)
     }
 
     fn pattern(&mut self, pattern: &Pattern) -> Result<(u32, Vec<usize>), CompileError> {
-        let mut program = Program::default();
-        let parts = program.pattern(pattern)?;
-        Ok((self.share(program.0)?, parts))
+        self.scratch.0.clear();
+        let parts = self.scratch.pattern(pattern)?;
+        let program = std::mem::take(&mut self.scratch);
+        let at = self.share(&program.0)?;
+        self.scratch = program;
+        Ok((at, parts))
     }
 
     fn signature(
@@ -265,6 +279,9 @@ fn most(signature: &Signature) -> u32 {
 /// The order in which subsignatures are tried: first those without which the expression is false,
 /// the rarest of them first, then the others; expressions and comparisons behind what they ask for.
 fn order(signature: &Signature, frequencies: &Frequencies) -> Vec<u8> {
+    if signature.subsignatures.len() == 1 {
+        return vec![0];
+    }
     let mut order: Vec<(bool, bool, f64, u8)> = Vec::new();
     for (id, subsignature) in (0..).zip(&signature.subsignatures) {
         let often = match subsignature {
@@ -294,10 +311,9 @@ fn order(signature: &Signature, frequencies: &Frequencies) -> Vec<u8> {
 /// How often a pattern is to be expected in a mebibyte, by what it is looked for by.
 fn often(pattern: &Pattern, frequencies: &Frequencies) -> f64 {
     let hint = |part| match best_hint(part) {
-        Some((_, Ok(bytes))) if bytes.len() >= 4 => frequencies
-            .windows(&bytes, 4)
-            .into_iter()
-            .fold(SHORT_HINT, f64::min),
+        Some((_, Ok(bytes))) if bytes.len() >= 4 => {
+            frequencies.windows(&bytes, 4).fold(SHORT_HINT, f64::min)
+        }
         Some((_, Ok(_))) => SHORT_HINT,
         Some((_, Err(_))) => LETTER_HINT,
         None => NO_HINT,

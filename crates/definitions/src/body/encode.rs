@@ -10,6 +10,8 @@ use scan::body_layout::marker;
 
 /// Bytes of the longest string that a part is looked for by.
 const MAX_HINT: usize = 32;
+/// Room for what stands beside the bytes of a part.
+const SPARE_BYTES: usize = 32;
 
 /// Bytes that grow to a program.
 #[derive(Debug, Default)]
@@ -118,7 +120,7 @@ impl Program {
             self.neighbour(neighbour);
         }
         self.hint(part)?;
-        let mut steps = Self::default();
+        let mut steps = Self(Vec::with_capacity(part.elements.len() + SPARE_BYTES));
         steps.elements(&part.elements)?;
         self.size(steps.0.len())?;
         self.bytes(&steps.0);
@@ -155,17 +157,16 @@ impl Program {
                 Element::Byte(byte) => {
                     let kind = kind_of(*byte);
                     let same = |element: &&Element| matches!(element, Element::Byte(byte) if fits(kind, *byte));
-                    let run: Vec<Masked> = rest
-                        .iter()
-                        .take_while(same)
-                        .take(usize::from(u16::MAX))
-                        .filter_map(|element| match element {
-                            Element::Byte(byte) => Some(*byte),
-                            _ => None,
-                        })
-                        .collect();
+                    let most = usize::from(u16::MAX);
+                    let length = rest.iter().take_while(same).take(most).count();
+                    let (own, behind) = rest.split_at_checked(length.max(1)).unwrap_or((rest, &[]));
+                    let mut run = Vec::with_capacity(own.len());
+                    run.extend(own.iter().filter_map(|element| match element {
+                        Element::Byte(byte) => Some(*byte),
+                        _ => None,
+                    }));
                     self.run(kind, &run)?;
-                    rest = rest.get(run.len().max(1)..).unwrap_or_default();
+                    rest = behind;
                     continue;
                 }
                 Element::Alternatives { negative, choices } => {
@@ -298,7 +299,7 @@ const fn fits(kind: u8, byte: Masked) -> bool {
 
 /// What a part is best looked for by: bytes, or a letter, and how far behind its beginning.
 pub(super) fn best_hint(part: &Part) -> Option<(usize, Result<Vec<u8>, u8>)> {
-    let mut rigid = Vec::new();
+    let mut rigid = Vec::with_capacity(part.elements.len());
     for element in &part.elements {
         match element {
             Element::Byte(byte) => rigid.push(*byte),

@@ -12,7 +12,7 @@ const MAX_TEXT: usize = 1 << 14;
 
 /// Reads an expression and compiles it once, so that one which PCRE2 refuses is known now.
 pub(super) fn parse(text: &str, id: u8, target: u8) -> Result<Subsignature, Refusal> {
-    let split = fields(text, ':', 0);
+    let split = fields(text, b':', 0);
     let (offset, text) = match split.as_slice() {
         [offset, text] => (*offset, *text),
         [text, ..] => ("*", *text),

@@ -8,7 +8,9 @@ use std::sync::LazyLock;
 static TABLE: &[u8] = include_bytes!("frequencies.bin");
 
 /// How often what is not in the table stands in a mebibyte, about.
-const RARE: f64 = 0.25;
+pub(super) const RARE: f64 = 0.25;
+/// Fewer than four bytes are not in the table: files hold each pair about so often.
+const SHORT: f64 = 2000.0;
 /// How often the rows of level 0 do.
 const LEVEL_0: f64 = 2.0;
 
@@ -16,6 +18,8 @@ const LEVEL_0: f64 = 2.0;
 #[derive(Debug, Clone)]
 pub struct Frequencies {
     rows: Vec<u32>,
+    /// A bit for each hash of four bytes that are in the table: most that are asked for are not.
+    known: Vec<u64>,
     /// Where the rows of each pair of first bytes begin, and where the last end.
     starts: Vec<usize>,
     /// How often each pair of bytes begins four bytes of the table.
@@ -40,7 +44,12 @@ impl Frequencies {
         let starts = (0..=1_u32 << 14)
             .map(|pair| rows.partition_point(|row| row >> 18 < pair))
             .collect();
+        let mut known = vec![0; KNOWN_WORDS];
         for row in &rows {
+            let (word, bit) = known_bit(row >> 4);
+            if let Some(word) = known.get_mut(word) {
+                *word |= bit;
+            }
             let pair = usize::try_from(row >> 18).unwrap_or(0);
             if let Some(sum) = pairs.get_mut(pair) {
                 *sum += LEVEL_0 * f64::from(1_u32 << (row & 15));
@@ -48,6 +57,7 @@ impl Frequencies {
         }
         Self {
             rows,
+            known,
             starts,
             pairs,
         }
@@ -91,6 +101,10 @@ impl Frequencies {
     #[must_use]
     pub fn quad(&self, bytes: [u8; 4]) -> f64 {
         let wanted = pack(bytes);
+        let (word, bit) = known_bit(wanted);
+        if self.known.get(word).is_none_or(|word| word & bit == 0) {
+            return RARE;
+        }
         let pair = usize::try_from(wanted >> 14).unwrap_or(0);
         let bounds = self.starts.get(pair..).and_then(<[usize]>::first_chunk);
         let rows = bounds.and_then(|[from, to]| self.rows.get(*from..*to));
@@ -104,18 +118,29 @@ impl Frequencies {
 
     /// The same for each run of `width` bytes: no more often than the rarest four of them.
     #[must_use]
-    pub fn windows(&self, bytes: &[u8], width: usize) -> Vec<f64> {
-        if width < 4 {
-            // Fewer than four bytes are not in the table: files hold each pair about so often.
-            return vec![2000.0; (bytes.len() + 1).saturating_sub(width)];
-        }
-        let quads = bytes.windows(4).filter_map(|quad| quad.try_into().ok());
-        let quads: Vec<f64> = quads.map(|quad| self.quad(quad)).collect();
-        quads
-            .windows(width - 3)
-            .map(|quads| quads.iter().copied().fold(f64::INFINITY, f64::min))
-            .collect()
+    pub fn windows<'b>(&'b self, bytes: &'b [u8], width: usize) -> impl Iterator<Item = f64> {
+        let count = (bytes.len() + 1).saturating_sub(width);
+        let mut quads = bytes.windows(4).filter_map(|quad| quad.try_into().ok());
+        let mut read = Vec::new();
+        (0..count).map(move |at| {
+            let Some(more) = width.checked_sub(3).filter(|more| *more > 0) else {
+                return SHORT;
+            };
+            let missing = (at + more).saturating_sub(read.len());
+            read.extend(quads.by_ref().take(missing).map(|quad| self.quad(quad)));
+            let own = read.get(at..).unwrap_or_default();
+            own.iter().copied().fold(f64::INFINITY, f64::min)
+        })
     }
+}
+
+/// Words of [`Frequencies::known`]: 64 KiB, sixteen bits for each row of the table that is shipped.
+const KNOWN_WORDS: usize = 1 << 13;
+
+/// Where the bit of four bytes stands.
+const fn known_bit(packed: u32) -> (usize, u64) {
+    let hash = packed.wrapping_mul(0x9e37_79b1) >> 13;
+    ((hash >> 6) as usize, 1 << (hash & 63))
 }
 
 /// Four bytes in 28 bits, without the bit that tells upper from lower case.

@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use scan::body_layout::{FOLD, Lane, offset, window_hash};
 
-use super::frequency::Frequencies;
+use super::frequency::{Frequencies, RARE};
 use super::model::{Element, Logic, Masked, Operator, Part, Pattern, Signature, Subsignature};
 
 /// An offset with a greater shift than this is searched for instead of tried.
@@ -175,7 +175,7 @@ impl<'f> Chooser<'f> {
     fn part(&self, index: usize, part: &Part) -> Vec<Choice> {
         let mut choices = Vec::new();
         let mut distance = Some(0);
-        let mut run: Vec<Masked> = Vec::new();
+        let mut run: Vec<Masked> = Vec::with_capacity(part.elements.len());
         for (at, element) in part.elements.iter().map(Some).chain([None]).enumerate() {
             if let Some(Element::Byte(byte)) = element
                 && byte.is_fixed()
@@ -194,6 +194,17 @@ impl<'f> Chooser<'f> {
         choices
     }
 
+    /// A window, and how often it stands in clean files and in other guards.
+    fn expected(&self, often: f64, bytes: &[u8], lane: Lane) -> (u64, f64) {
+        let window = window(bytes);
+        let taken = self.taken.get(&window).copied().unwrap_or(0);
+        let pair = bytes
+            .first_chunk::<2>()
+            .filter(|_| lane.step() == 1)
+            .map_or(0.0, |pair| self.frequencies.pair(*pair));
+        (window, often * f64::from(taken + 1) + pair * PAIR_COST)
+    }
+
     /// The best literal in a run of fixed bytes.
     fn run(
         &self,
@@ -209,36 +220,31 @@ impl<'f> Chooser<'f> {
             .map(|byte| byte.value)
             .collect();
         let width = lane.width();
-        // How often each window of the run stands in clean files, and in other guards.
-        let expected: Vec<(u64, f64)> = self
-            .frequencies
-            .windows(&bytes, width)
-            .into_iter()
-            .zip(bytes.windows(width))
-            .map(|(often, bytes)| {
-                let window = window(bytes);
-                let taken = self.taken.get(&window).copied().unwrap_or(0);
-                let pair = if lane.step() == 1 {
-                    bytes
-                        .first_chunk::<2>()
-                        .map_or(0.0, |pair| self.frequencies.pair(*pair))
-                } else {
-                    0.0
-                };
-                (window, often * f64::from(taken + 1) + pair * PAIR_COST)
-            })
-            .collect();
         let mean = |windows: &[(u64, f64)]| {
             let sum: f64 = windows.iter().map(|(_, often)| often).sum();
             #[expect(clippy::cast_precision_loss, reason = "at most four windows")]
             let count = windows.len() as f64;
             sum / count
         };
-        let (at, windows, found) = expected
-            .windows(lane.step())
-            .enumerate()
-            .map(|(at, windows)| (at, windows, mean(windows)))
-            .min_by(|left, right| left.2.total_cmp(&right.2))?;
+        let mut expected: Vec<(u64, f64)> = Vec::new();
+        let mut best: Option<(usize, f64)> = None;
+        let often = self.frequencies.windows(&bytes, width);
+        for (often, bytes) in often.zip(bytes.windows(width)) {
+            expected.push(self.expected(often, bytes, lane));
+            let Some(at) = expected.len().checked_sub(lane.step()) else {
+                continue;
+            };
+            let found = mean(expected.get(at..).unwrap_or_default());
+            if best.is_none_or(|(_, least)| found < least) {
+                best = Some((at, found));
+            }
+            // Nothing can be rarer.
+            if found <= RARE {
+                break;
+            }
+        }
+        let (at, found) = best?;
+        let windows = expected.get(at..at + lane.step())?;
         let windows = windows.iter().map(|(window, _)| *window).collect();
         Some(Choice {
             part,

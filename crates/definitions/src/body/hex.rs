@@ -1,6 +1,8 @@
 //! The hexadecimal text of patterns, read as ClamAV does (source: its manual, "Body-based
 //! Signature Content Format", and what clamscan accepts).
 
+use std::borrow::Cow;
+
 use scan::body_layout::{MAX_PARTS, marker};
 
 use super::alternatives;
@@ -36,7 +38,7 @@ pub(super) fn parts(text: &str, options: Options) -> Result<Vec<Part>, Refusal> 
         return malformed("a pattern has characters beyond ASCII");
     }
     let mut parts = Vec::new();
-    let mut rest = text.as_str();
+    let mut rest = &*text;
     let mut gap = (0, 0);
     loop {
         let end = end_of_part(rest)?;
@@ -55,8 +57,8 @@ pub(super) fn parts(text: &str, options: Options) -> Result<Vec<Part>, Refusal> 
 }
 
 /// `{n}` is written out while it comes first of all gaps in braces.
-fn without_short_gaps(text: &str) -> String {
-    let mut text = text.to_owned();
+fn without_short_gaps(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
     while let Some((before, rest)) = text.split_once('{') {
         let Some((inside, behind)) = rest.split_once('}') else {
             break;
@@ -64,7 +66,7 @@ fn without_short_gaps(text: &str) -> String {
         match inside.parse::<u32>() {
             Ok(count) if (1..SHORT_GAP).contains(&count) && !inside.starts_with('+') => {
                 let any = "??".repeat(count as usize);
-                text = format!("{before}{any}{behind}");
+                text = Cow::Owned(format!("{before}{any}{behind}"));
             }
             _ => break,
         }
@@ -74,14 +76,14 @@ fn without_short_gaps(text: &str) -> String {
 
 fn end_of_part(text: &str) -> Result<usize, Refusal> {
     let mut nested = 0_i32;
-    for (at, character) in text.char_indices() {
+    for (at, character) in text.bytes().enumerate() {
         match character {
-            '(' => nested += 1,
-            ')' => nested -= 1,
-            '{' | '*' if nested != 0 => {
+            b'(' => nested += 1,
+            b')' => nested -= 1,
+            b'{' | b'*' if nested != 0 => {
                 return malformed("a gap stands inside alternatives");
             }
-            '{' | '*' => return Ok(at),
+            b'{' | b'*' => return Ok(at),
             _ => {}
         }
     }
@@ -201,42 +203,50 @@ pub(super) fn pairs<'t>(
     options: Options,
     elements: &mut Vec<Element>,
 ) -> Result<&'t str, Refusal> {
-    let mut rest = text;
-    while !rest.is_empty() && !rest.starts_with('(') && !rest.starts_with("!(") {
-        let Some((pair, behind)) = rest.split_at_checked(2) else {
-            return malformed("a byte has one digit only");
-        };
-        let Some(byte) = pair_of(pair, options.caseless) else {
+    let (all, odd) = text.as_bytes().as_chunks::<2>();
+    elements.reserve(all.len());
+    let mut read = 0;
+    for pair in all {
+        if matches!(pair, [b'(', _] | [b'!', b'(']) {
+            return Ok(text.get(read..).unwrap_or_default());
+        }
+        let Some(byte) = pair_of(*pair, options.caseless) else {
+            let pair = String::from_utf8_lossy(pair);
             return malformed(format!(
                 "expected two hexadecimal digits or ?, got {pair:?}"
             ));
         };
         elements.push(Element::Byte(byte));
-        rest = behind;
+        read += 2;
     }
-    Ok(rest)
+    match odd {
+        [] | [b'('] => Ok(text.get(read..).unwrap_or_default()),
+        _ => malformed("a byte has one digit only"),
+    }
 }
 
-fn pair_of(pair: &str, caseless: bool) -> Option<Masked> {
-    let mut digits = pair.chars();
-    let (high, low) = (digits.next()?, digits.next()?);
-    let digit = |character: char| {
-        character
-            .to_digit(16)
-            .and_then(|digit| u8::try_from(digit).ok())
-    };
+fn pair_of([high, low]: [u8; 2], caseless: bool) -> Option<Masked> {
     Some(match (high, low) {
-        ('?', '?') => Masked::ANY,
-        ('?', low) => Masked {
+        (b'?', b'?') => Masked::ANY,
+        (b'?', low) => Masked {
             value: digit(low)?,
             mask: 0x0f,
         },
-        (high, '?') => Masked {
+        (high, b'?') => Masked {
             value: digit(high)? << 4,
             mask: 0xf0,
         },
         (high, low) => Masked::byte(digit(high)? << 4 | digit(low)?, caseless),
     })
+}
+
+const fn digit(character: u8) -> Option<u8> {
+    match character {
+        b'0'..=b'9' => Some(character - b'0'),
+        b'a'..=b'f' => Some(character - b'a' + 10),
+        b'A'..=b'F' => Some(character - b'A' + 10),
+        _ => None,
+    }
 }
 
 /// `(B)`, `(L)` and `(W)` at an end of a part say what stands beside it. At the left end they can't

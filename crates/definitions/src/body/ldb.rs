@@ -15,7 +15,7 @@ pub fn read_ldb(line: &str) -> Result<Option<Signature>, Refusal> {
     if line.is_empty() || line.starts_with('#') {
         return Ok(None);
     }
-    let fields = fields(line, ';', 2);
+    let fields = fields(line, b';', 2);
     let (name, attributes, expression, texts) = match fields.as_slice() {
         [name, attributes, expression, texts @ ..] if !texts.is_empty() => {
             (*name, *attributes, *expression, texts)
@@ -62,7 +62,7 @@ fn subsignature(text: &str, id: u8, target: u8) -> Result<Subsignature, Refusal>
     if text.starts_with("fuzzy_img#") {
         return Err(Refusal::FuzzyImage);
     }
-    let fields = fields(text, ':', 0);
+    let fields = fields(text, b':', 0);
     let (offset, pattern, modifiers) = match fields.as_slice() {
         [pattern] => ("*", *pattern, ""),
         [offset, pattern] => (*offset, *pattern, ""),
@@ -83,22 +83,20 @@ fn subsignature(text: &str, id: u8, target: u8) -> Result<Subsignature, Refusal>
 
 /// Splits at a character, but not between slashes: a Perl-compatible expression may hold it.
 /// The first `plain` fields have no expressions.
-pub(super) fn fields(line: &str, delimiter: char, plain: usize) -> Vec<&str> {
+pub(super) fn fields(line: &str, delimiter: u8, plain: usize) -> Vec<&str> {
     let mut fields = Vec::new();
     let mut start = 0;
     let mut inside = false;
-    let mut before = None;
-    for (at, character) in line.char_indices() {
-        if !inside && character == delimiter {
-            fields.push(line.get(start..at).unwrap_or_default());
-            start = at + character.len_utf8();
-        } else if fields.len() >= plain
-            && character == '/'
-            && before.is_some_and(|before| before != '\\')
-        {
+    let bytes = line.as_bytes();
+    for at in memchr::memchr2_iter(delimiter, b'/', bytes) {
+        if bytes.get(at) == Some(&delimiter) {
+            if !inside {
+                fields.push(line.get(start..at).unwrap_or_default());
+                start = at + 1;
+            }
+        } else if fields.len() >= plain && at > 0 && bytes.get(at - 1) != Some(&b'\\') {
             inside = !inside;
         }
-        before = Some(character);
     }
     fields.push(line.get(start..).unwrap_or_default());
     fields

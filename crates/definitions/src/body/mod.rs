@@ -19,6 +19,8 @@ mod options;
 mod place;
 mod surroundings;
 
+use std::borrow::Cow;
+
 pub use compile::{CompileError, Compiler};
 pub use frequency::{Frequencies, pack};
 pub use ldb::read_ldb;
@@ -39,6 +41,9 @@ fn name(text: &str) -> Result<String, Refusal> {
     if name.is_empty() || name.len() > MAX_NAME {
         return malformed("expected a name of 1 to 512 characters");
     }
+    if name.is_ascii() {
+        return Ok(name.to_owned());
+    }
     Ok(String::from_utf8_lossy(&latin1(name)).into_owned())
 }
 
@@ -57,6 +62,9 @@ fn latin1(text: &str) -> Vec<u8> {
 
 /// A line as text, one character for each byte, as the readers take it.
 #[must_use]
-pub fn text(line: &[u8]) -> String {
-    line.iter().copied().map(char::from).collect()
+pub fn text(line: &[u8]) -> Cow<'_, str> {
+    match str::from_utf8(line) {
+        Ok(text) if line.is_ascii() => Cow::Borrowed(text),
+        _ => line.iter().copied().map(char::from).collect(),
+    }
 }
