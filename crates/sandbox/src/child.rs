@@ -12,6 +12,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Signal, pidfd_send_signal};
 use scan::Limits;
+use scan::yara::RulePart;
 
 use crate::channel::{ChannelError, receive, send};
 use crate::last_words::LastWords;
@@ -19,7 +20,8 @@ use crate::message::{Names, Order, Report};
 use crate::protection::Protection;
 use crate::template::{Ends, Template, TemplateError};
 
-/// Time beyond the limit for a file that a worker has to notice the limit itself.
+/// Time beyond the limit for a file that a worker has to notice the limit itself, and to load rules
+/// that nobody needed before.
 const GRACE: Duration = Duration::from_secs(3);
 /// Time for the kernel to end a process that it was told to.
 const END_TIME: Duration = Duration::from_secs(10);
@@ -37,6 +39,8 @@ pub(crate) struct Worker {
     ended: bool,
     pub(crate) generation: u64,
     pub(crate) protections: Vec<Protection>,
+    /// Parts of the YARA rules that it had to load for files, and has for itself alone.
+    pub(crate) late: Vec<RulePart>,
 }
 
 /// What came of giving a file to a worker.
@@ -70,6 +74,7 @@ impl Worker {
             ended: false,
             generation,
             protections: Vec::new(),
+            late: Vec::new(),
         };
         let deadline = Instant::now() + time;
         match receive::<Report>(worker.socket.as_fd(), Some(deadline)) {
@@ -115,7 +120,10 @@ impl Worker {
         loop {
             match receive::<Report>(self.socket.as_fd(), Some(deadline)) {
                 Ok((Report::Opening { member: next }, _)) => member = next,
-                Ok((Report::Outcome { outcome }, _)) => return Scanned::Outcome(outcome),
+                Ok((Report::Outcome { outcome, late }, _)) => {
+                    self.late.extend(late);
+                    return Scanned::Outcome(*outcome);
+                }
                 Err(ChannelError::TimedOut) => {
                     self.end();
                     return Scanned::Lost(timed_out(limits, member));

@@ -19,7 +19,11 @@ pub fn read_reports(socket: BorrowedFd<'_>) -> usize {
 /// What a worker sends that reports this.
 #[must_use]
 pub fn report_of(outcome: FileOutcome) -> Vec<u8> {
-    let text = serde_json::to_vec(&Report::Outcome { outcome }).unwrap_or_default();
+    let text = serde_json::to_vec(&Report::Outcome {
+        outcome: Box::new(outcome),
+        late: Vec::new(),
+    })
+    .unwrap_or_default();
     let length = u32::try_from(text.len()).unwrap_or(u32::MAX);
     [length.to_le_bytes().as_slice(), &text].concat()
 }

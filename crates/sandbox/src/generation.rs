@@ -1,8 +1,10 @@
 //! One set of definitions in use, and the template that workers with them are made from.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use model::DefinitionRevision;
+use scan::yara::RulePart;
 use scan::{Counts, DefinitionsFile, PublicKey, TrustedKeys, VerifyMode};
 
 use crate::child::Worker;
@@ -21,6 +23,9 @@ pub(crate) struct Generation {
     sealed: Sealed,
     trusted: TrustedKeys,
     template: Mutex<Option<Arc<Template>>>,
+    /// Parts of the YARA rules that files needed, besides those that a template begins with: its
+    /// next worker has them from it.
+    needed: Mutex<BTreeSet<RulePart>>,
 }
 
 /// The place of a template, while nobody else may use it.
@@ -51,6 +56,7 @@ impl Generation {
             sealed,
             trusted: trusted.clone(),
             template: Mutex::new(None),
+            needed: Mutex::new(BTreeSet::new()),
         })
     }
 
@@ -71,11 +77,24 @@ impl Generation {
         Ok(())
     }
 
+    /// Notes parts of the YARA rules that files needed.
+    pub(crate) fn need(&self, parts: impl IntoIterator<Item = RulePart>) {
+        let mut needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
+        needed.extend(parts);
+    }
+
+    /// The parts of the YARA rules that files needed, besides those that a template begins with.
+    pub(crate) fn needed(&self) -> BTreeSet<RulePart> {
+        let needed = self.needed.lock().unwrap_or_else(PoisonError::into_inner);
+        needed.clone()
+    }
+
     /// Loads the definitions of the template in a place. One that can't load them is given up.
-    pub(crate) fn load(config: &PoolConfig, place: &mut Place<'_>) -> Result<(), PoolError> {
-        let loaded = place
-            .as_ref()
-            .map_or(Ok(()), |template| template.load(config.start_time));
+    pub(crate) fn load(&self, config: &PoolConfig, place: &mut Place<'_>) -> Result<(), PoolError> {
+        let loaded = place.as_ref().map_or(Ok(()), |template| {
+            template.load(config.start_time)?;
+            template.load_parts(&self.needed(), config.start_time)
+        });
         loaded.map_err(|error| {
             **place = None;
             no_worker(error)
@@ -118,7 +137,7 @@ impl Generation {
         let mut place = self.place();
         if place.is_none() {
             self.open(config, &mut place)?;
-            Self::load(config, &mut place)?;
+            self.load(config, &mut place)?;
         }
         place.clone().ok_or_else(|| PoolError::NoWorker {
             reason: "there is no template".into(),
@@ -126,6 +145,14 @@ impl Generation {
     }
 
     fn fork(&self, template: &Arc<Template>, config: &PoolConfig) -> Result<Worker, TemplateError> {
+        match template.load_parts(&self.needed(), config.start_time) {
+            Ok(()) => {}
+            // A worker could load them a moment ago. What files lack of them, their verdicts tell.
+            Err(TemplateError::Refused(reason)) => {
+                tracing::warn!("YARA rules could not be loaded for all workers: {reason}");
+            }
+            Err(error @ TemplateError::Gone(_)) => return Err(error),
+        }
         Worker::start(Arc::clone(template), config.start_time, self.number)
     }
 }

@@ -3,6 +3,7 @@
 
 use model::FileOutcome;
 use scan::Limits;
+use scan::yara::RulePart;
 use serde::{Deserialize, Serialize};
 
 use crate::protection::Protection;
@@ -20,8 +21,10 @@ pub(crate) enum TemplateOrder {
         /// Of the template and of each worker.
         memory_bytes: u64,
     },
-    /// Once, second: load all that scans may need.
+    /// Once, second: load what most files need.
     Load,
+    /// Load parts of the YARA rules besides.
+    LoadParts { parts: Vec<RulePart> },
     /// Make a worker; comes with its socket and its error output.
     Fork,
     /// Tell how a worker ended, which it has.
@@ -77,5 +80,9 @@ pub(crate) enum Report {
     /// A member is about to be read.
     Opening { member: Vec<String> },
     /// The answer to [`Order::Scan`].
-    Outcome { outcome: FileOutcome },
+    Outcome {
+        outcome: Box<FileOutcome>,
+        /// Parts of the YARA rules that the worker had to load for the file.
+        late: Vec<RulePart>,
+    },
 }

@@ -259,9 +259,16 @@ impl Pool {
         let mut state = self.state();
         state.busy = state.busy.saturating_sub(1);
         let outdated = match worker {
-            Some(worker) if worker.generation == state.current.number => {
-                state.idle.push(worker);
-                None
+            Some(mut worker) if worker.generation == state.current.number => {
+                let late = std::mem::take(&mut worker.late);
+                if late.is_empty() {
+                    state.idle.push(worker);
+                    None
+                } else {
+                    // The next one shares with all others what this one loaded for itself.
+                    state.current.need(late);
+                    Some(worker)
+                }
             }
             other => other,
         };
@@ -298,6 +305,8 @@ impl Pool {
             number,
         )?);
         accept_revision(Some(old.revision), new.revision)?;
+        // What files needed so far they will need again.
+        new.need(old.needed());
         // Whoever needs a worker waits here until the new definitions are loaded. The old ones make
         // room first: two that are loaded would need twice the memory.
         let mut place = new.place();
@@ -305,7 +314,7 @@ impl Pool {
         let outdated = self.put(&new);
         drop(outdated);
         old.end();
-        let loaded = Generation::load(&self.config, &mut place);
+        let loaded = new.load(&self.config, &mut place);
         drop(place);
         match loaded.and_then(|()| new.worker(&self.config)) {
             Ok(first) => {
@@ -346,6 +355,13 @@ impl Pool {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.state().current.counts
+    }
+
+    /// How many parts of the YARA rules files have needed so far, besides those that every worker
+    /// begins with.
+    #[must_use]
+    pub fn parts_needed(&self) -> usize {
+        self.state().current.needed().len()
     }
 
     /// What confines the workers, as the newest one reported.

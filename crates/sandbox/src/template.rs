@@ -1,6 +1,7 @@
 //! A template as its pool holds it: a confined process that has loaded one set of definitions and
 //! does nothing but make workers, each a copy of itself.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use rustix::pipe::{PipeFlags, pipe_with};
 use scan::TrustedKeys;
+use scan::yara::RulePart;
 
 use crate::channel::{ChannelError, receive, send};
 use crate::last_words::LastWords;
@@ -44,6 +46,8 @@ struct Process {
     child: Child,
     socket: UnixStream,
     last_words: LastWords,
+    /// Parts of the YARA rules that it was told to load besides those that it begins with.
+    told: BTreeSet<RulePart>,
 }
 
 /// A new worker's process.
@@ -100,6 +104,7 @@ impl Template {
             child,
             socket: ends.socket,
             last_words: ends.last_words,
+            told: BTreeSet::new(),
         };
         let order = TemplateOrder::Open {
             trusted: trusted.iter().map(ToString::to_string).collect(),
@@ -115,10 +120,28 @@ impl Template {
         }
     }
 
-    /// Loads all that scans may need.
+    /// Loads what most files need.
     pub(crate) fn load(&self, time: Duration) -> Result<(), TemplateError> {
         let mut process = self.process();
         match process.ask(&TemplateOrder::Load, &[], time)? {
+            (TemplateReport::Loaded, _) => Ok(()),
+            (report, _) => Err(process.nonsense(&report)),
+        }
+    }
+
+    /// Loads parts of the YARA rules besides, each once.
+    pub(crate) fn load_parts(
+        &self,
+        parts: &BTreeSet<RulePart>,
+        time: Duration,
+    ) -> Result<(), TemplateError> {
+        let mut process = self.process();
+        let parts: Vec<RulePart> = parts.difference(&process.told).copied().collect();
+        if parts.is_empty() {
+            return Ok(());
+        }
+        process.told.extend(&parts);
+        match process.ask(&TemplateOrder::LoadParts { parts }, &[], time)? {
             (TemplateReport::Loaded, _) => Ok(()),
             (report, _) => Err(process.nonsense(&report)),
         }

@@ -16,7 +16,7 @@ use crate::file_type::FileType;
 use crate::kind::Kind;
 use crate::limits::{Limits, MAX_DEPTH, MAX_NOTES, MAX_TEXTS};
 use crate::watch::Watch;
-use crate::yara::{FileNames, Matched, Matcher};
+use crate::yara::{FileNames, Matched, Matcher, RulePart};
 
 mod body;
 mod digest;
@@ -83,7 +83,8 @@ impl<'d> Scanner<'d> {
         }
     }
 
-    /// Makes now what a scan would otherwise make when it first needs it.
+    /// Makes now what a scan would otherwise make when it first needs it, of the YARA rules that are
+    /// loaded.
     pub fn prepare(&mut self) {
         if let Some(yara) = &mut self.yara {
             yara.prepare();
@@ -96,6 +97,13 @@ impl<'d> Scanner<'d> {
         if let Some(yara) = &mut self.yara {
             yara.start_clock();
         }
+    }
+
+    /// The parts of the YARA rules that had to be loaded for files since this was last asked,
+    /// because nobody had loaded them before.
+    pub fn take_late_parts(&mut self) -> Vec<RulePart> {
+        let late = self.yara.as_mut().map(Matcher::take_late);
+        late.unwrap_or_default()
     }
 
     /// Scans one file and everything inside it.
@@ -265,15 +273,24 @@ impl Run<'_, '_> {
 
     fn match_yara(&mut self, bytes: &[u8], found: &mut Vec<u32>) {
         let names = self.names_here();
-        let (started, limit) = (self.started, self.limits.time);
+        let limit = self.limits.time;
         let (Some(yara), watch) = (self.yara.as_mut(), &mut *self.watch) else {
             return;
         };
+        let open = yara.open(bytes);
+        if yara.lacks(&open) {
+            // Loading rules is no work that the file makes: it takes nothing from the file's time.
+            let before = watch.now();
+            yara.load(&open);
+            let took = watch.now().saturating_sub(before);
+            self.started = self.started.saturating_add(took);
+        }
+        let started = self.started;
         let left = || {
             let used = watch.now().saturating_sub(started);
             limit.checked_sub(used).filter(|left| !left.is_zero())
         };
-        match yara.matches(bytes, &names, left, found) {
+        match yara.matches(open, bytes, &names, left, found) {
             Matched::Wholly => {}
             Matched::OutOfTime => self.stop(Limit::Time),
             Matched::Damaged => self.note_damage(),

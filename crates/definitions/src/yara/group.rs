@@ -110,6 +110,10 @@ impl Groups<'_> {
         let serialized = compiled.serialize().map_err(|error| BuildError::Yara {
             reason: error.to_string(),
         })?;
+        // Whoever loads it does so in the middle of a file.
+        Rules::deserialize(&serialized).map_err(|error| BuildError::Yara {
+            reason: format!("what was compiled can't be loaded: {error}"),
+        })?;
         Ok(Some((records, serialized)))
     }
 

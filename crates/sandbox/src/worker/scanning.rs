@@ -51,7 +51,11 @@ pub(super) fn serve(
         let outcome = scan(socket, scanner, file.as_fd(), names.as_ref(), &limits, hook);
         drop(file);
         memory.scanned(size(&outcome));
-        send(socket, &Report::Outcome { outcome }, &[])?;
+        let report = Report::Outcome {
+            outcome: Box::new(outcome),
+            late: scanner.take_late_parts(),
+        };
+        send(socket, &report, &[])?;
     }
 }
 

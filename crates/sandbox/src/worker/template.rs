@@ -49,7 +49,7 @@ pub(super) fn serve(socket: BorrowedFd<'static>, hook: &mut Hook<'_>) -> Result<
     let mut memory = Memory::new(mapped, definitions.hot());
     memory.rest();
     definitions
-        .load_all(&mut || memory.rest())
+        .load_first(&mut || memory.rest())
         .map_err(refused)?;
     let mut scanner = Scanner::new(&definitions);
     scanner.prepare();
@@ -61,6 +61,19 @@ pub(super) fn serve(socket: BorrowedFd<'static>, hook: &mut Hook<'_>) -> Result<
         match order {
             TemplateOrder::Open { .. } | TemplateOrder::Load => {
                 return Err(Stop::Refused("expected definitions only once".into()));
+            }
+            TemplateOrder::LoadParts { parts } => {
+                let loaded = definitions.load_parts(&parts, &mut || memory.rest());
+                scanner.prepare();
+                memory.rest();
+                confine::give_back_memory();
+                let report = match loaded {
+                    Ok(()) => TemplateReport::Loaded,
+                    Err(error) => TemplateReport::Refused {
+                        reason: error.to_string(),
+                    },
+                };
+                send(socket, &report, &[])?;
             }
             TemplateOrder::Fork => {
                 let Ok([theirs, words]) = <[OwnedFd; 2]>::try_from(attached) else {

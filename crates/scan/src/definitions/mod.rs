@@ -21,7 +21,7 @@ use self::layout::SectionKind;
 use self::rules::RuleTable;
 use crate::body::Patterns;
 use crate::key::{PublicKey, TrustedKeys};
-use crate::yara::{self, YaraRules};
+use crate::yara::{self, RulePart, YaraRules};
 
 /// Why a definitions file can't be used. The one in use stays.
 #[derive(Debug, thiserror::Error)]
@@ -197,16 +197,53 @@ impl Definitions {
         self.file.patterns().ok().flatten()
     }
 
-    /// Loads what a scan would otherwise load when it first needs it, and calls `loaded` after each
-    /// piece: what was read of the file for it is not read again.
+    /// Loads the parts of the YARA rules that most files need, and calls `loaded` after each: what
+    /// was read of the file for it is not read again. A scan loads the others when it first needs
+    /// them.
     ///
     /// # Errors
-    /// When something can't be loaded.
-    pub fn load_all(&self, loaded: &mut dyn FnMut()) -> Result<(), DefinitionsError> {
-        match &self.yara {
-            Some(yara) => yara.load_all(&self.file, loaded),
-            None => Ok(()),
+    /// When one can't be loaded.
+    pub fn load_first(&self, loaded: &mut dyn FnMut()) -> Result<(), DefinitionsError> {
+        let first = self.yara.as_ref().map(YaraRules::first_parts);
+        self.load_parts(&first.unwrap_or_default(), loaded)
+    }
+
+    /// Loads these parts of the YARA rules, as [`Self::load_first`] does. Those that there are not
+    /// are passed over.
+    ///
+    /// # Errors
+    /// When one can't be loaded. The others are.
+    pub fn load_parts(
+        &self,
+        parts: &[RulePart],
+        loaded: &mut dyn FnMut(),
+    ) -> Result<(), DefinitionsError> {
+        let Some(yara) = &self.yara else {
+            return Ok(());
+        };
+        let mut outcome = Ok(());
+        for part in parts {
+            outcome = outcome.and(yara.load(*part, &self.file));
+            loaded();
         }
+        outcome
+    }
+
+    /// All parts of the YARA rules.
+    #[must_use]
+    pub fn parts(&self) -> Vec<RulePart> {
+        let parts = self.yara.as_ref().map(|yara| yara.parts().collect());
+        parts.unwrap_or_default()
+    }
+
+    /// The parts of the YARA rules that are loaded.
+    #[must_use]
+    pub fn loaded_parts(&self) -> Vec<RulePart> {
+        let Some(yara) = &self.yara else {
+            return Vec::new();
+        };
+        let parts = yara.parts();
+        parts.filter(|part| yara.is_loaded(*part)).collect()
     }
 
     /// What matches YARA rules, if there are any.

@@ -6,6 +6,7 @@ use super::gate::MAX_PARTS;
 use super::start::{Start, Starts};
 use crate::definitions::DefinitionsError;
 use crate::definitions::bytes::{slice, u16_at, u32_at, u64_at};
+use crate::definitions::pages::Section;
 use crate::layout::{SectionKind, YARA_ENGINE};
 
 /// Groups that a file can have, which is how many kinds of sections there are for them.
@@ -53,6 +54,10 @@ pub(super) struct Index {
 
 fn malformed(what: &str) -> DefinitionsError {
     DefinitionsError::Malformed { what: what.into() }
+}
+
+fn malformed_group() -> DefinitionsError {
+    malformed("a group of yara rules has counts that do not fit its bytes, or records out of order")
 }
 
 impl Index {
@@ -113,18 +118,27 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    /// `None` when the counts do not fit the bytes.
-    pub(super) fn read(section: &[u8]) -> Option<Self> {
-        let number = |at| u32_at(section, at).and_then(|number| usize::try_from(number).ok());
-        let count = number(0).filter(|count| *count <= MAX_PARTS)?;
-        let rows = section.get(GROUP_HEADER..)?.get(..count * PART_ROW)?;
-        let mut at = GROUP_HEADER + rows.len();
-        let mut take = |bytes: usize| {
-            let range = at..at.checked_add(bytes)?;
-            at = range.end;
-            (at <= section.len()).then_some(range)
+    /// Reads what there is, and none of it.
+    pub(super) fn read(section: Section<'_>) -> Result<Self, DefinitionsError> {
+        let header = section.get(0, GROUP_HEADER)?;
+        let number = |at| u32_at(header, at).and_then(|number| usize::try_from(number).ok());
+        let (Some(count), Some(gate)) = (number(0).filter(|count| *count <= MAX_PARTS), number(4))
+        else {
+            return Err(malformed_group());
         };
-        let gate = take(number(4)?)?;
+        let rows = section.get(GROUP_HEADER, count * PART_ROW)?;
+        Self::places(rows, gate, section.len()).ok_or_else(malformed_group)
+    }
+
+    /// `None` when the counts do not fit the bytes.
+    fn places(rows: &[u8], gate: usize, bytes: usize) -> Option<Self> {
+        let mut at = GROUP_HEADER + rows.len();
+        let mut take = |length: usize| {
+            let range = at..at.checked_add(length)?;
+            at = range.end;
+            (at <= bytes).then_some(range)
+        };
+        let gate = take(gate)?;
         let parts = rows
             .chunks_exact(PART_ROW)
             .map(|row| {
@@ -140,8 +154,13 @@ impl Parts {
         Some(Self { parts, gate })
     }
 
-    pub(super) fn gate<'s>(&self, section: &'s [u8]) -> Option<&'s [u8]> {
-        let gate = section.get(self.gate.clone())?;
+    /// Whether rules wait behind a gate.
+    pub(super) fn are_gated(&self) -> bool {
+        !self.gate.is_empty()
+    }
+
+    pub(super) fn gate<'s>(&self, section: Section<'s>) -> Option<&'s [u8]> {
+        let gate = section.get(self.gate.start, self.gate.len()).ok()?;
         (!gate.is_empty()).then_some(gate)
     }
 }
@@ -152,27 +171,36 @@ impl Part {
         self.starts.contains(start) && self.sizes.contains(&bytes)
     }
 
-    pub(super) fn compiled<'s>(&self, section: &'s [u8]) -> Option<&'s [u8]> {
-        section.get(self.compiled.clone())
+    /// Bytes of the rules.
+    pub(super) fn compiled_bytes(&self) -> usize {
+        self.compiled.len()
     }
 
-    /// Whether the keys ascend, as looking them up needs.
-    pub(super) fn is_sound(&self, section: &[u8]) -> bool {
-        let records = section.get(self.records.clone()).unwrap_or_default();
+    pub(super) fn compiled<'s>(&self, section: Section<'s>) -> Result<&'s [u8], DefinitionsError> {
+        section.get(self.compiled.start, self.compiled.len())
+    }
+
+    fn records<'s>(&self, section: Section<'s>) -> Result<&'s [u8], DefinitionsError> {
+        section.get(self.records.start, self.records.len())
+    }
+
+    /// Checks that the keys ascend, as looking them up needs.
+    pub(super) fn check(&self, section: Section<'_>) -> Result<(), DefinitionsError> {
+        let records = self.records(section)?;
         let keys = || {
             let records = records.chunks_exact(RECORD_BYTES);
             records.map(|record| u64_at(record, 0))
         };
-        keys()
-            .zip(keys().skip(1))
-            .all(|(before, after)| before < after)
+        let mut pairs = keys().zip(keys().skip(1));
+        if pairs.all(|(before, after)| before < after) {
+            return Ok(());
+        }
+        Err(malformed_group())
     }
 
     /// The number of the rule with a key.
-    pub(super) fn number(&self, section: &[u8], key: u64) -> Option<u32> {
-        let (records, _) = section
-            .get(self.records.clone())?
-            .as_chunks::<RECORD_BYTES>();
+    pub(super) fn number(&self, section: Section<'_>, key: u64) -> Option<u32> {
+        let (records, _) = self.records(section).ok()?.as_chunks::<RECORD_BYTES>();
         let place = records
             .binary_search_by_key(&key, |record| u64_at(record, 0).unwrap_or_default())
             .ok()?;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::gate::{Gate, PartSet};
-use super::group::YaraRules;
+use super::group::{RulePart, YaraRules};
 use super::names::{FileNames, file_type};
 use super::program::{ImportsHash, Program};
 use super::start::Start;
@@ -15,11 +15,20 @@ pub(crate) struct Matcher<'d> {
     file: &'d DefinitionsFile,
     rules: &'d YaraRules,
     groups: Vec<Group<'d>>,
+    /// Parts that were not loaded before a file needed them.
+    late: Vec<RulePart>,
 }
 
 struct Group<'d> {
     gate: Option<Gate<'d>>,
     scanners: Vec<Option<yara_x::Scanner<'d>>>,
+}
+
+/// The parts that are run on a file, and what they are told of it.
+pub(crate) struct Open {
+    start: Start,
+    parts: Vec<RulePart>,
+    program: Option<Program>,
 }
 
 /// How far a file was matched.
@@ -40,74 +49,100 @@ impl Group<'_> {
 
 impl<'d> Matcher<'d> {
     pub(crate) fn new(file: &'d DefinitionsFile, rules: &'d YaraRules) -> Self {
-        let groups = rules
-            .parts()
-            .enumerate()
-            .map(|(number, parts)| Group {
+        let groups = (0..rules.groups())
+            .map(|number| Group {
                 gate: rules.gate(number, file),
-                scanners: (0..parts).map(|_| None).collect(),
+                scanners: rules.parts_of(number).map(|_| None).collect(),
             })
             .collect();
         Self {
             file,
             rules,
             groups,
+            late: Vec::new(),
         }
     }
 
-    /// Makes all that any file may need.
+    /// Makes all that a file may need of the parts that are loaded.
     pub(crate) fn prepare(&mut self) {
-        let parts: Vec<usize> = self.rules.parts().collect();
-        for (group, parts) in parts.into_iter().enumerate() {
-            for part in 0..parts {
-                if let Some(scanner) = self.scanner(group, part) {
-                    let _ = scanner.scan(b"");
-                }
+        let rules = self.rules;
+        for part in rules.parts() {
+            if !self.has_scanner(part)
+                && let Some(scanner) = self.scanner(part)
+            {
+                let _ = scanner.scan(b"");
             }
         }
     }
 
     /// Has yara-x start the thread that counts its seconds; it does so in the first scan of a
-    /// process that has a limit on its time, whatever the rules.
+    /// process that has a limit on its time, whatever the rules. Those of some part must be loaded.
     pub(crate) fn start_clock(&mut self) {
-        let parts: Vec<usize> = self.rules.parts().collect();
-        let all = (0..).zip(parts);
-        for (group, part) in
-            all.flat_map(|(group, parts)| (0..parts).map(move |part| (group, part)))
-        {
-            // One that can't be loaded is passed over.
-            if let Some(scanner) = self.scanner(group, part) {
-                scanner.set_timeout(Duration::from_secs(1));
-                let _ = scanner.scan(b"");
-                return;
-            }
+        let loaded = |part: &RulePart| self.rules.loaded(*part).is_some();
+        let part = self.rules.parts().find(loaded);
+        if let Some(scanner) = part.and_then(|part| self.scanner(part)) {
+            scanner.set_timeout(Duration::from_secs(1));
+            let _ = scanner.scan(b"");
         }
     }
 
-    /// Matches bytes and adds the numbers of the rules. `left` says how much time there is still.
-    pub(crate) fn matches(
-        &mut self,
-        bytes: &[u8],
-        names: &FileNames,
-        mut left: impl FnMut() -> Option<Duration>,
-        found: &mut Vec<u32>,
-    ) -> Matched {
+    /// The parts to be run on a file.
+    pub(crate) fn open(&self, bytes: &[u8]) -> Open {
         let start = Start::of(bytes);
-        let file_type = file_type(start, Kind::of(bytes));
-        let mut matched = Matched::Wholly;
         let wanted: Vec<usize> = self.rules.wanted(start, bytes.len() as u64).collect();
         let asks = |group: &usize| self.groups.get(*group).is_some_and(Group::asks_for_imports);
-        let mut program = if wanted.iter().any(asks) {
+        let program = if wanted.iter().any(asks) {
             Program::parse(start, bytes)
         } else {
             None
         };
         let imports = program.as_ref().and_then(Program::imports_hash);
-        let mut parts: Vec<(usize, usize)> = Vec::new();
+        let mut parts = Vec::new();
         for group in wanted {
-            let open = self.open_parts(group, start, bytes, imports);
-            parts.extend(open.into_iter().map(|part| (group, part)));
+            self.open_parts(group, start, bytes, imports, &mut parts);
         }
+        Open {
+            start,
+            parts,
+            program,
+        }
+    }
+
+    /// Whether parts have to be loaded first.
+    pub(crate) fn lacks(&self, open: &Open) -> bool {
+        !open.parts.iter().all(|part| self.rules.is_settled(*part))
+    }
+
+    /// Loads what a file needs. A part that can't be is none of the late ones.
+    pub(crate) fn load(&mut self, open: &Open) {
+        for part in &open.parts {
+            if !self.rules.is_settled(*part) && self.rules.load(*part, self.file).is_ok() {
+                self.late.push(*part);
+            }
+        }
+    }
+
+    /// The parts that had to be loaded for files since this was last asked.
+    pub(crate) fn take_late(&mut self) -> Vec<RulePart> {
+        std::mem::take(&mut self.late)
+    }
+
+    /// Matches bytes and adds the numbers of the rules. `left` says how much time there is still.
+    pub(crate) fn matches(
+        &mut self,
+        open: Open,
+        bytes: &[u8],
+        names: &FileNames,
+        mut left: impl FnMut() -> Option<Duration>,
+        found: &mut Vec<u32>,
+    ) -> Matched {
+        let Open {
+            start,
+            parts,
+            mut program,
+        } = open;
+        let file_type = file_type(start, Kind::of(bytes));
+        let mut matched = Matched::Wholly;
         let readers = parts.iter().filter(|part| self.reads_pe(**part)).count();
         if readers > 1 && program.is_none() {
             program = Program::parse(start, bytes);
@@ -115,12 +150,13 @@ impl<'d> Matcher<'d> {
         if let Some(program) = &mut program {
             program.readers = readers;
         }
-        for (group, part) in parts {
+        for part in parts {
             let Some(left) = left() else {
                 return Matched::OutOfTime;
             };
+            let reads_pe = self.reads_pe(part);
             let (file, rules) = (self.file, self.rules);
-            let Some(scanner) = self.scanner(group, part) else {
+            let Some(scanner) = self.scanner(part) else {
                 matched = Matched::Damaged;
                 continue;
             };
@@ -128,7 +164,7 @@ impl<'d> Matcher<'d> {
             scanner.set_timeout(left.max(Duration::from_secs(1)));
             name(scanner, file_type, names);
             if let Some(program) = &mut program
-                && rules.reads_pe(group, part, file)
+                && reads_pe
                 && let Some(parsed) = program.next()
             {
                 // It is that of a module that there is.
@@ -138,7 +174,7 @@ impl<'d> Matcher<'d> {
                 Ok(results) => found.extend(
                     results
                         .matching_rules()
-                        .filter_map(|rule| rules.number(group, part, &rule, file)),
+                        .filter_map(|rule| rules.number(part, &rule, file)),
                 ),
                 Err(yara_x::ScanError::Timeout) => return Matched::OutOfTime,
                 // The others concern files and modules' data: what is handed over is whole.
@@ -151,33 +187,42 @@ impl<'d> Matcher<'d> {
         matched
     }
 
-    fn reads_pe(&self, (group, part): (usize, usize)) -> bool {
-        self.rules.reads_pe(group, part, self.file)
+    /// Whether the rules of a part ask for what a Windows program says of itself.
+    fn reads_pe(&self, part: RulePart) -> bool {
+        let loaded = self.rules.loaded(part);
+        loaded.is_some_and(|loaded| loaded.reads_pe)
     }
 
-    /// The parts of a group whose rules may match.
+    /// Adds the parts of a group whose rules may match.
     fn open_parts(
         &self,
         number: usize,
         start: Start,
         bytes: &[u8],
         imports: Option<ImportsHash>,
-    ) -> Vec<usize> {
-        let Some(group) = self.groups.get(number) else {
-            return Vec::new();
-        };
-        let gate = group.gate.as_ref();
+        parts: &mut Vec<RulePart>,
+    ) {
+        let gate = self
+            .groups
+            .get(number)
+            .and_then(|group| group.gate.as_ref());
         let open = gate.map_or(PartSet::ALL, |gate| gate.open_for(bytes, imports));
-        let fits = |part: &usize| self.rules.fits(number, *part, start, bytes.len() as u64);
-        (0..group.scanners.len())
-            .filter(|part| open.contains(*part) && fits(part))
-            .collect()
+        let fits = |part: &RulePart| self.rules.fits(*part, start, bytes.len() as u64);
+        let of_group = self.rules.parts_of(number);
+        parts.extend(of_group.filter(|part| open.contains(part.place()) && fits(part)));
     }
 
-    fn scanner(&mut self, group: usize, part: usize) -> Option<&mut yara_x::Scanner<'d>> {
-        let place = self.groups.get_mut(group)?.scanners.get_mut(part)?;
+    fn has_scanner(&self, part: RulePart) -> bool {
+        let group = self.groups.get(part.group());
+        group.is_some_and(|group| matches!(group.scanners.get(part.place()), Some(Some(_))))
+    }
+
+    /// What matches the rules of a part, if they are loaded.
+    fn scanner(&mut self, part: RulePart) -> Option<&mut yara_x::Scanner<'d>> {
+        let group = self.groups.get_mut(part.group())?;
+        let place = group.scanners.get_mut(part.place())?;
         if place.is_none() {
-            let loaded = self.rules.part(group, part, self.file)?;
+            let loaded = self.rules.loaded(part)?;
             let mut scanner = yara_x::Scanner::new(&loaded.rules);
             scanner.fast_scan(true);
             *place = Some(scanner);

@@ -16,4 +16,5 @@ pub(crate) use matcher::{Matched, Matcher};
 pub use names::{EXTERNALS, FileNames};
 pub use start::{BEGINNING_BYTES, Beginning, Start, Starts};
 
+pub use group::RulePart;
 pub(crate) use group::YaraRules;
