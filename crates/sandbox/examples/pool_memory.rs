@@ -8,7 +8,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sandbox::{Pool, PoolConfig, Sealed, WorkerCommand};
@@ -17,6 +17,11 @@ use scan::{Limits, PublicKey, TrustedKeys};
 type Failure = Box<dyn std::error::Error>;
 
 const MAX_DEFINITIONS: u64 = 2 << 30;
+/// As a pool has them.
+const WORKERS: usize = 2;
+/// Files that are scanned again, and how often at most.
+const AGAIN: usize = 500;
+const TIMES: usize = 5;
 /// Longer than workers wait until they give back what they don't need.
 const REST: Duration = Duration::from_secs(3);
 
@@ -44,18 +49,15 @@ fn main() -> Result<(), Failure> {
         walk(Path::new(&folder), &mut files)?;
     }
     let pool = Pool::new(PoolConfig::new(worker, &limits), open()?, &trusted)?;
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Ok(file) = File::open(path) {
-                        pool.scan(std::os::fd::AsFd::as_fd(&file), &limits);
-                    }
-                }
-            });
+    scan(&pool, &files, &limits);
+    // What is private shows beside another one alone, and a worker that had to load rules is ended:
+    // once more for those that come after it.
+    let last = files.get(files.len().saturating_sub(AGAIN)..);
+    for _ in 0..TIMES {
+        if pool.idle_processes().len() < WORKERS {
+            scan(&pool, last.unwrap_or_default(), &limits);
         }
-    });
+    }
     let workers = pool.idle_processes();
     let least = |workers: &[u32]| -> Result<f64, Failure> {
         let private = workers.iter().map(|worker| memory(*worker));
@@ -89,6 +91,22 @@ fn main() -> Result<(), Failure> {
     println!("reload {:.2}", most - before);
     println!("in_place {}", u8::from(open()?.is_in_place()));
     Ok(())
+}
+
+/// Scans files with all workers.
+fn scan(pool: &Pool, files: &[PathBuf], limits: &Limits) {
+    let next = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for _ in 0..WORKERS {
+            scope.spawn(|| {
+                while let Some(path) = files.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Ok(file) = File::open(path) {
+                        pool.scan(std::os::fd::AsFd::as_fd(&file), limits);
+                    }
+                }
+            });
+        }
+    });
 }
 
 fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {

@@ -10,14 +10,15 @@ use crate::map::Mapped;
 
 /// Definitions up to this size stay mapped, in bytes.
 const SMALL_BYTES: usize = 24 << 20;
-/// Files, and bytes of files, after which a worker lets go of all but the hot part.
-const FILES: u32 = 32;
+/// Files and members of them, and bytes of files, after which a worker lets go of all but the hot
+/// part. Looking up the hashes of one maps up to ten times 64 KiB.
+const FILES: u64 = 8;
 const BYTES: u64 = 2 << 20;
 
 pub(super) struct Memory {
     definitions: Mapped,
     hot: Range<usize>,
-    files: u32,
+    files: u64,
     bytes: u64,
 }
 
@@ -31,9 +32,9 @@ impl Memory {
         }
     }
 
-    /// After a file of so many bytes.
-    pub(super) fn scanned(&mut self, bytes: u64) {
-        self.files += 1;
+    /// After so many files and members of files, of so many bytes.
+    pub(super) fn scanned(&mut self, files: u64, bytes: u64) {
+        self.files = self.files.saturating_add(files);
         self.bytes = self.bytes.saturating_add(bytes);
         let all = self.definitions.range();
         if (self.files < FILES && self.bytes < BYTES) || all.len() <= SMALL_BYTES {

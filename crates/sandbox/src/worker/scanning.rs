@@ -50,7 +50,8 @@ pub(super) fn serve(
         };
         let outcome = scan(socket, scanner, file.as_fd(), names.as_ref(), &limits, hook);
         drop(file);
-        memory.scanned(size(&outcome));
+        let (files, bytes) = size(&outcome);
+        memory.scanned(files, bytes);
         let report = Report::Outcome {
             outcome: Box::new(outcome),
             late: scanner.take_late_parts(),
@@ -59,11 +60,13 @@ pub(super) fn serve(
     }
 }
 
-/// Bytes that were read for an outcome.
-const fn size(outcome: &FileOutcome) -> u64 {
+/// How many files and members were looked at for an outcome, and how many bytes of them.
+fn size(outcome: &FileOutcome) -> (u64, u64) {
     match outcome {
-        FileOutcome::Judged { verdict } => verdict.scanned_bytes,
-        FileOutcome::Failed { .. } | FileOutcome::Skipped { .. } => 0,
+        FileOutcome::Judged { verdict } => {
+            (verdict.members.saturating_add(1), verdict.scanned_bytes)
+        }
+        FileOutcome::Failed { .. } | FileOutcome::Skipped { .. } => (1, 0),
     }
 }
 
