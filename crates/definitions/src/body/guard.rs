@@ -7,7 +7,9 @@ use std::hash::{BuildHasherDefault, Hasher};
 use scan::body_layout::{FOLD, Lane, offset, window_hash};
 
 use super::frequency::{Frequencies, RARE};
-use super::model::{Element, Logic, Masked, Operator, Part, Pattern, Signature, Subsignature};
+use super::model::{
+    Element, Logic, Masked, Operator, Part, Pattern, Place, Signature, Subsignature,
+};
 
 /// An offset with a greater shift than this is searched for instead of tried.
 const MAX_ANCHOR_SHIFT: u32 = 64;
@@ -18,6 +20,9 @@ const LANE_COST: [f64; 4] = [0.0, 0.2, 2.0, 2000.0];
 const PAIR_COST: f64 = 0.01;
 /// What trying a place costs, measured in candidates in a mebibyte.
 const ANCHOR_COST: f64 = 0.05;
+/// What each try costs a signature that has its place for itself, whatever stands there: it is made for
+/// each file.
+const TRY_COST: f64 = 0.5;
 /// What a place costs at which all files of a type hold the same.
 const COMMON_ANCHOR_COST: f64 = 100.0;
 /// What a place costs at which fewer than four bytes are compared.
@@ -59,6 +64,8 @@ pub(super) struct Chooser<'f> {
     frequencies: &'f Frequencies,
     /// How many guards have a window already.
     taken: HashMap<u64, u32, BuildHasherDefault<WindowHasher>>,
+    /// How many patterns were to begin at a place until now.
+    places: HashMap<Place, u32>,
 }
 
 impl<'f> Chooser<'f> {
@@ -66,11 +73,22 @@ impl<'f> Chooser<'f> {
         Self {
             frequencies,
             taken: HashMap::default(),
+            places: HashMap::new(),
         }
     }
 
     /// The guards of a signature; `None` when it can match a file with none of its literals.
     pub(super) fn choose(&mut self, signature: &Signature) -> Option<Guards> {
+        for subsignature in &signature.subsignatures {
+            if let Subsignature::Patterns(patterns) = subsignature {
+                for pattern in patterns
+                    .iter()
+                    .filter(|pattern| pattern.place != Place::ANY)
+                {
+                    *self.places.entry(pattern.place).or_default() += 1;
+                }
+            }
+        }
         let leaves: Vec<Option<Guards>> = signature
             .subsignatures
             .iter()
@@ -160,7 +178,8 @@ impl<'f> Chooser<'f> {
     }
 
     fn pattern(&self, pattern: &Pattern) -> Option<Choice> {
-        let mut best = anchor(pattern, self.frequencies);
+        let shared = self.places.get(&pattern.place).copied().unwrap_or(1);
+        let mut best = anchor(pattern, self.frequencies, f64::from(shared));
         for (index, part) in pattern.parts.iter().enumerate() {
             for choice in self.part(index, part) {
                 if best.as_ref().is_none_or(|best| choice.cost < best.cost) {
@@ -287,8 +306,9 @@ fn cheaper(left: Option<Guards>, right: Option<Guards>) -> Option<Guards> {
     }
 }
 
-/// A pattern that may begin at few places only is tried there.
-fn anchor(pattern: &Pattern, frequencies: &Frequencies) -> Option<Choice> {
+/// A pattern that may begin at few places only is tried there, together with others that share its
+/// place.
+fn anchor(pattern: &Pattern, frequencies: &Frequencies, shared: f64) -> Option<Choice> {
     let fixed = matches!(
         pattern.place.kind,
         offset::ABSOLUTE
@@ -352,7 +372,8 @@ fn anchor(pattern: &Pattern, frequencies: &Frequencies) -> Option<Choice> {
             cost: if start {
                 COMMON_ANCHOR_COST
             } else {
-                ANCHOR_COST * tries * frequencies.quad(window).min(100.0)
+                let found = ANCHOR_COST * tries * frequencies.quad(window).min(100.0);
+                found + TRY_COST * tries / (shared * shared)
             },
         },
         None => Choice {

@@ -165,7 +165,10 @@ impl Tables {
         let mut areas: Vec<Area> = Vec::new();
         let (pairs, triples) = (self.pairs(), self.triples());
         for (lane, entries) in Lane::ALL.into_iter().zip(&mut self.lanes) {
-            entries.sort_unstable();
+            // Those that look at the same surroundings of a window stand together.
+            entries.sort_unstable_by_key(|(hash, packed, around)| {
+                (*hash, packed & 3, *around, *packed)
+            });
             entries.dedup();
             let filter = match lane {
                 Lane::Long | Lane::Middle | Lane::Short => hash_filter(entries),

@@ -145,7 +145,7 @@ mod tests {
         assert!(start.is_none_or(|start| start < 11), "{around:?}");
         // Whatever stands at the unknown places.
         for filler in [0, b'z', 0xff] {
-            let mut file = vec![filler; 64];
+            let mut file = [filler; 64];
             for (at, byte) in (20..).zip(b"aB??xy???Cd") {
                 if *byte != b'?' {
                     file[at] = *byte;

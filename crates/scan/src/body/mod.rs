@@ -16,6 +16,7 @@ mod logic;
 mod part;
 mod pattern;
 mod place;
+mod quads;
 mod signature;
 mod state;
 mod sweep;
@@ -34,7 +35,7 @@ use self::place::{Place, Range};
 use self::signature::{Signature, Subject};
 use self::state::Memory;
 use self::sweep::{BLOCK, Hits};
-use self::table::{Anchor, Guard, Row, Table};
+use self::table::{Anchor, Around, Guard, Row, Table};
 use crate::definitions::DefinitionsError;
 use crate::definitions::bytes::{u32_at, u64_at};
 use crate::definitions::pages::Section;
@@ -290,11 +291,12 @@ impl<'d> Patterns<'d> {
         if !table.may_hold(window, hash) {
             return Ok(());
         }
+        let mut around = Around::default();
         for entry in table.entries(hash) {
             budget.spend(1)?;
             let within = usize::try_from(entry.window).unwrap_or(0);
             if let Some(literal) = position.checked_sub(within)
-                && entry.may_stand(subject.file, literal)
+                && around.allows(&entry, subject.file, literal)
             {
                 self.try_guard(entry.guard, literal, subject, state, budget)?;
             }

@@ -8,11 +8,17 @@ use super::cursor::Cursor;
 use super::layout::MAX_PARTS;
 use super::part::{Hint, Part};
 use super::place::{Place, Range, version_info};
+use super::quads::Quads;
 use crate::definitions::pages::Section;
 use crate::facts::Facts;
 
 /// Ends of one part that are kept while the next is looked for.
 const MAX_ENDS: usize = 1 << 16;
+
+/// What looking near one more end costs, in bytes that are searched meanwhile.
+const NEAR_COST: usize = 256;
+/// Shorter runs of bytes are in most files.
+const LEAST_PRESENT: usize = 3;
 
 /// How often a pattern matches, and where.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -49,6 +55,7 @@ impl<'d> Pattern<'d> {
         file: &[u8],
         facts: &Facts,
         most: u64,
+        quads: &mut Quads,
         budget: &mut Budget,
     ) -> Result<Found, Exhausted> {
         let Some(range) = self.place.range(facts, file.len()) else {
@@ -57,6 +64,17 @@ impl<'d> Pattern<'d> {
         let Some((first, rest)) = self.parts.split_first() else {
             return Ok(Found::default());
         };
+        if range.is_wide() || !rest.is_empty() {
+            quads.searching(file);
+        }
+        for part in &self.parts {
+            if let Hint::Bytes(bytes, _) = part.hint
+                && !quads.may_hold(bytes)
+            {
+                budget.spend(1)?;
+                return Ok(Found::default());
+            }
+        }
         for part in rest {
             if !present(part, file, budget)? {
                 return Ok(Found::default());
@@ -112,35 +130,87 @@ impl<'d> Pattern<'d> {
             let one = after.is_some_and(|next| next.most_gap.is_none());
             let mut next: Vec<(usize, usize)> = Vec::new();
             let before = &ends;
-            let range = Range::Between(from, to);
-            each(part, file, facts, range, budget, &mut |start, end| {
-                let Some(latest) = start.checked_sub(part.least_gap) else {
-                    return true;
-                };
-                let place = before.partition_point(|(end, _)| *end <= latest);
-                let Some((previous, began)) = place.checked_sub(1).and_then(|at| before.get(at))
-                else {
-                    return true;
-                };
-                if part.most_gap.is_some_and(|gap| start - previous > gap) {
-                    return true;
-                }
-                if after.is_none() {
-                    found.count += 1;
-                    found.last = *began;
-                    return found.count < most;
-                }
-                if next.len() >= MAX_ENDS {
-                    found.cut_short = true;
-                    return false;
-                }
-                next.push((end, *began));
-                !one
-            })?;
+            near(
+                part,
+                file,
+                facts,
+                before,
+                (from, to),
+                budget,
+                &mut |start, end| {
+                    let Some(latest) = start.checked_sub(part.least_gap) else {
+                        return true;
+                    };
+                    let place = before.partition_point(|(end, _)| *end <= latest);
+                    let Some((previous, began)) =
+                        place.checked_sub(1).and_then(|at| before.get(at))
+                    else {
+                        return true;
+                    };
+                    if part.most_gap.is_some_and(|gap| start - previous > gap) {
+                        return true;
+                    }
+                    if after.is_none() {
+                        found.count += 1;
+                        found.last = *began;
+                        return found.count < most;
+                    }
+                    if next.len() >= MAX_ENDS {
+                        found.cut_short = true;
+                        return false;
+                    }
+                    next.push((end, *began));
+                    !one
+                },
+            )?;
             ends = next;
         }
         Ok(found)
     }
+}
+
+/// Calls `each` with the matches of a part that may follow one of some ends, and perhaps with others
+/// from a place to another. A few ends are gone round one by one.
+fn near(
+    part: &Part<'_>,
+    file: &[u8],
+    facts: &Facts,
+    ends: &[(usize, usize)],
+    (from, to): (usize, usize),
+    budget: &mut Budget,
+    each_match: &mut dyn FnMut(usize, usize) -> bool,
+) -> Result<(), Exhausted> {
+    let width = part.most_gap.map(|gap| gap.saturating_sub(part.least_gap));
+    let few = width.filter(|width| {
+        let around = width.saturating_add(NEAR_COST).saturating_mul(ends.len());
+        around < to.saturating_sub(from)
+    });
+    let Some(width) = few else {
+        return each(
+            part,
+            file,
+            facts,
+            Range::Between(from, to),
+            budget,
+            each_match,
+        );
+    };
+    let mut next = from;
+    let mut more = true;
+    for (end, _) in ends {
+        let first = end.saturating_add(part.least_gap);
+        let last = first.saturating_add(width).min(to);
+        let range = Range::Between(first.max(next), last);
+        each(part, file, facts, range, budget, &mut |start, end| {
+            more = each_match(start, end);
+            more
+        })?;
+        if !more {
+            break;
+        }
+        next = next.max(last.saturating_add(1));
+    }
+    Ok(())
 }
 
 /// Whether what a part is looked for by is in the file at all.
@@ -148,6 +218,9 @@ fn present(part: &Part<'_>, file: &[u8], budget: &mut Budget) -> Result<bool, Ex
     let Hint::Bytes(bytes, _) = part.hint else {
         return Ok(true);
     };
+    if bytes.len() < LEAST_PRESENT {
+        return Ok(true);
+    }
     let place = memmem::find(file, bytes);
     budget.search(place.unwrap_or(file.len()))?;
     Ok(place.is_some())

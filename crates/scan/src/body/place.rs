@@ -14,6 +14,9 @@ pub(super) struct Place {
     pub(super) section: u16,
 }
 
+/// Bytes that are not searched in an instant.
+const WIDE: usize = 1 << 12;
+
 /// The same in one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Range {
@@ -21,6 +24,16 @@ pub(super) enum Range {
     Between(usize, usize),
     /// At the entries of PE version information.
     VersionInfo,
+}
+
+impl Range {
+    /// Whether a search over it takes long.
+    pub(super) const fn is_wide(self) -> bool {
+        match self {
+            Self::Between(first, last) => last.saturating_sub(first) >= WIDE,
+            Self::VersionInfo => false,
+        }
+    }
 }
 
 impl Place {

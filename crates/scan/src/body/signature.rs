@@ -228,7 +228,13 @@ impl<'d> Signature<'d> {
                     else {
                         break;
                     };
-                    let found = pattern.find(subject.file, subject.facts, self.most, budget)?;
+                    let found = pattern.find(
+                        subject.file,
+                        subject.facts,
+                        self.most,
+                        &mut memory.quads,
+                        budget,
+                    )?;
                     memory.keep(at, self.most, found);
                     found
                 }

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use super::pattern::Found;
+use super::quads::Quads;
 use super::sweep::Hits;
 
 /// Signatures that are remembered from one file to the next at most.
@@ -37,6 +38,7 @@ impl State {
         self.places.clear();
         self.failed = None;
         self.memory.found.clear();
+        self.memory.quads.clear();
         self.memory.found.shrink_to(KEPT);
         self.armed.shrink_to(KEPT);
         self.places.shrink_to(KEPT);
@@ -75,6 +77,7 @@ pub(super) struct Memory {
     pub(super) limited: bool,
     /// By the place of the pattern's program; with the number of matches that were counted at most.
     found: HashMap<u32, (u64, Found), BuildHasherDefault<PlaceHasher>>,
+    pub(super) quads: Quads,
 }
 
 impl Memory {

@@ -45,13 +45,10 @@ impl Entry {
         })
     }
 
-    /// Whether the guard can stand where its literal seems to: so the pages of its programs are
-    /// seldom read in vain. Bytes beyond the file's ends count as zeros.
+    /// The hash of what stands around a literal in a file. Bytes beyond the file's ends count as
+    /// zeros.
     #[inline]
-    pub(super) fn may_stand(&self, file: &[u8], literal: usize) -> bool {
-        if self.mask == 0 {
-            return true;
-        }
+    fn around(&self, file: &[u8], literal: usize) -> u16 {
         let start = literal.checked_add_signed(self.place.into());
         let whole = start.and_then(|start| file.get(start..)?.first_chunk());
         let bytes = match whole {
@@ -59,7 +56,33 @@ impl Entry {
             None => at_an_end(file, literal, self.place),
         };
         let (low, high) = halves(bytes);
-        surroundings_hash(low, high, self.mask) == self.hash
+        surroundings_hash(low, high, self.mask)
+    }
+}
+
+/// What stands around one window of a file, as the entry before wanted to know it: many guards have
+/// their windows in common, and then often where their surroundings lie.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Around(Option<(u32, i8, u16, u16)>);
+
+impl Around {
+    /// Whether an entry's guard can stand where its literal seems to: so its programs are seldom
+    /// read in vain.
+    #[inline]
+    pub(super) fn allows(&mut self, entry: &Entry, file: &[u8], literal: usize) -> bool {
+        let hash = match self.0 {
+            Some((window, place, mask, hash))
+                if (window, place, mask) == (entry.window, entry.place, entry.mask) =>
+            {
+                hash
+            }
+            Some(_) | None => {
+                let hash = entry.around(file, literal);
+                self.0 = Some((entry.window, entry.place, entry.mask, hash));
+                hash
+            }
+        };
+        entry.mask == 0 || hash == entry.hash
     }
 }
 
