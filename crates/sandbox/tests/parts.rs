@@ -50,7 +50,7 @@ fn a_worker_that_loaded_rules_for_itself_is_replaced_by_one_that_shares_them() {
     let template = pool.template_process();
     for (content, expected, parts) in [
         (GATED, ["every", "gated"], 1),
-        (b"\x7fELF abab".as_slice(), ["every", "elf"], 3),
+        (b"\x7fELF abab".as_slice(), ["every", "elf"], 2),
     ] {
         let first = judged(scan(&pool, content));
         assert_eq!(rules(&first), expected);
@@ -87,8 +87,8 @@ fn early_and_late_workers_say_the_same_whoever_is_first() {
             });
         }
     });
-    // ELF and Windows programs have one each for rules without patterns.
-    assert_eq!(pool.parts_needed(), 4);
+    // That behind the gate, and one each for ELF and Windows programs.
+    assert_eq!(pool.parts_needed(), 3);
     // One that waits now may still lack some, and is replaced once more at most.
     for content in contents.iter().cycle().take(4 * contents.len()) {
         scan(&pool, content);
@@ -98,7 +98,7 @@ fn early_and_late_workers_say_the_same_whoever_is_first() {
         scan(&pool, content);
     }
     assert_eq!(pool.idle_processes(), settled);
-    assert_eq!(pool.parts_needed(), 4);
+    assert_eq!(pool.parts_needed(), 3);
 }
 
 #[test]

@@ -3,8 +3,7 @@
 //! A rule that needs a literal which clean files seldom hold goes behind the gate, into a part of
 //! rules of the same files and of about the same chance: few files open any. The others are run on
 //! every file that they can match, and are compiled several times, for programs of either kind and
-//! for all else, for small files and for large ones, so that a file is read by them once. Those that
-//! seldom need their patterns are kept apart from those that do.
+//! for all else, for small files and for large ones, so that a file is read by them once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -68,24 +67,21 @@ struct Behind<'e> {
 /// When a part that waits behind no gate is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Run {
-    /// On files of every size, and its patterns are seldom looked for.
-    Judged,
-    SearchedSmall,
-    SearchedLarge,
+    Small,
+    Large,
 }
 
 impl Run {
     const fn sizes(self) -> RangeInclusive<u64> {
         match self {
-            Self::Judged => 0..=u64::MAX,
-            Self::SearchedSmall => 0..=SMALL_BYTES,
-            Self::SearchedLarge => SMALL_BYTES + 1..=u64::MAX,
+            Self::Small => 0..=SMALL_BYTES,
+            Self::Large => SMALL_BYTES + 1..=u64::MAX,
         }
     }
 }
 
 /// Classes of files that the rules without a gate are compiled for; together they are all.
-const fn searched_apart() -> [Starts; 3] {
+const fn run_apart() -> [Starts; 3] {
     let programs = Starts::only(Start::Pe).or(Starts::only(Start::Elf));
     [
         Starts::only(Start::Pe),
@@ -115,8 +111,6 @@ pub(super) fn divide(entries: &[Entries]) -> Vec<Group> {
     let mut always: BTreeMap<(Starts, Run), Members> = BTreeMap::new();
     let mut gated = Gated::new();
     for (namespace, entries) in entries.iter().enumerate() {
-        let mut globals = entries.rules.iter().filter(|rule| rule.global);
-        let global_search = globals.any(|rule| rule.searches);
         for (place, rule) in entries.rules.iter().enumerate() {
             let starts = classes_of(rule.scope);
             let most_bytes = rule.scope.most_bytes(Starts::ALL);
@@ -130,22 +124,17 @@ pub(super) fn divide(entries: &[Entries]) -> Vec<Group> {
                 gated.entry(starts).or_default().push(behind);
                 continue;
             }
-            let searches = rule.searches || global_search;
             let mut add = |class, run| {
                 let members = always.entry((class, run)).or_default();
                 add(members, namespace, place, entries);
             };
-            for class in searched_apart() {
+            for class in run_apart() {
                 if starts.and(class) == Starts::NONE {
                     continue;
                 }
-                if !searches {
-                    add(class, Run::Judged);
-                    continue;
-                }
-                add(class, Run::SearchedSmall);
+                add(class, Run::Small);
                 if starts == Starts::NONE || rule.scope.most_bytes(class) > SMALL_BYTES {
-                    add(class, Run::SearchedLarge);
+                    add(class, Run::Large);
                 }
             }
         }

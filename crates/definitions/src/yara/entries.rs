@@ -8,7 +8,6 @@ use yara_x_parser::ast::{AST, Error, Item, Rule, RuleFlags, WithSpan as _};
 use yara_x_parser::cst::{CST, SyntaxKind};
 
 use super::condition::{Names, Scope};
-use super::cost;
 use super::includes::{Namespace, Part};
 use super::needed::{Literals, Needed};
 use super::text::Text;
@@ -28,8 +27,6 @@ pub(super) struct Entry {
     pub(super) scope: Scope,
     /// What a file must hold for it to match.
     pub(super) needed: Option<Needed>,
-    /// Whether judging it nearly always needs patterns.
-    pub(super) searches: bool,
     /// Every other rule of the namespace depends on it.
     pub(super) global: bool,
     /// The rules of the namespace that its condition names.
@@ -193,12 +190,6 @@ impl Reading {
                     };
                     let needed = literals.needed(&rule.condition);
                     let (needs, modules) = self.named_in(condition_text(rule, text));
-                    let needed_search = |place: &usize| {
-                        let needed = self.entries.rules.get(*place);
-                        needed.is_some_and(|needed| needed.searches)
-                    };
-                    let searches =
-                        cost::searches(rule, text.as_str()) || needs.iter().any(needed_search);
                     let name = rule.identifier.name.to_owned();
                     self.numbers
                         .entry(name.clone())
@@ -212,7 +203,6 @@ impl Reading {
                         span,
                         scope,
                         needed,
-                        searches,
                         global: rule.flags.contains(RuleFlags::Global),
                         needs,
                         modules,

@@ -10,7 +10,6 @@
 
 mod common;
 mod condition;
-mod cost;
 mod divide;
 mod entries;
 mod gate;
