@@ -117,7 +117,6 @@ impl Frequencies {
     }
 
     /// The same for each run of `width` bytes: no more often than the rarest four of them.
-    #[must_use]
     pub fn windows<'b>(&'b self, bytes: &'b [u8], width: usize) -> impl Iterator<Item = f64> {
         let count = (bytes.len() + 1).saturating_sub(width);
         let mut quads = bytes.windows(4).filter_map(|quad| quad.try_into().ok());

@@ -102,7 +102,6 @@ fn chance(bytes: &[u8]) -> Option<f64> {
     let more = telling(bytes).checked_sub(LEAST_TELLING)?;
     let rarest = Frequencies::shipped()
         .windows(bytes, WINDOW_BYTES)
-        .into_iter()
         .reduce(f64::min)?;
     Some(rarest * by_length(more))
 }

@@ -22,11 +22,12 @@ pub(super) fn walk(bytes: &[u8], members: &mut dyn Members) {
     let _ = members.member(UNNAMED, content);
 }
 
+/// The streams of a file or a member, one after the other.
+type Streams<'a> = MemoryAware<Yielding<XzDecoder<Fed<&'a [u8]>>>>;
+
 /// What comes out of these streams; reading fails with [`io::ErrorKind::OutOfMemory`] when one needs
 /// more memory than allowed.
-pub(super) fn reader(
-    packed: &[u8],
-) -> Result<MemoryAware<Yielding<XzDecoder<Fed<&[u8]>>>>, liblzma::stream::Error> {
+pub(super) fn reader(packed: &[u8]) -> Result<Streams<'_>, liblzma::stream::Error> {
     let stream = Stream::new_stream_decoder(LZMA_MEMORY_BYTES, CONCATENATED)?;
     let reader = Yielding::new(packed, |fed| Ok(XzDecoder::new_stream(fed, stream)))?;
     Ok(MemoryAware(reader))
