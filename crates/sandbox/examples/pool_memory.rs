@@ -3,7 +3,7 @@
 //!     cargo run --release -p sandbox --example pool_memory -- \
 //!         target/release/garrison-agent DEFINITIONS KEY FOLDER…
 //!
-//! Prints lines of a name and mebibytes. Proportional set size (PSS): what several processes map
+//! Prints lines of a name and mebibytes, for each of several reloads one. Proportional set size (PSS): what several processes map
 //! counts in part for each.
 
 use std::fs::{self, File};
@@ -22,6 +22,10 @@ const WORKERS: usize = 2;
 /// Files that are scanned again, and how often at most.
 const AGAIN: usize = 500;
 const TIMES: usize = 5;
+/// Looks at all processes until none begins or ends meanwhile.
+const TRIES: usize = 1000;
+/// Definitions are loaded again so often.
+const RELOADS: usize = 5;
 /// Longer than workers wait until they give back what they don't need.
 const REST: Duration = Duration::from_secs(3);
 
@@ -70,10 +74,21 @@ fn main() -> Result<(), Failure> {
     println!("scanned {:.2}", family()?);
     println!("worker {:.2}", least(&workers)?);
     std::thread::sleep(REST);
-    let before = family()?;
-    println!("resting {before:.2}");
+    println!("resting {:.2}", family()?);
     println!("resting_worker {:.2}", least(&workers)?);
-    let again = open()?;
+    for _ in 0..RELOADS {
+        println!("reload {:.2}", reload(&pool, open()?, &trusted)?);
+        // As before the first: workers that have scanned, and rest.
+        scan(&pool, last.unwrap_or_default(), &limits);
+        std::thread::sleep(REST);
+    }
+    println!("in_place {}", u8::from(open()?.is_in_place()));
+    Ok(())
+}
+
+/// How many mebibytes more there are at most while definitions are loaded again.
+fn reload(pool: &Pool, again: Sealed, trusted: &TrustedKeys) -> Result<f64, Failure> {
+    let before = family()?;
     let done = AtomicBool::new(false);
     let (reloaded, most) = std::thread::scope(|scope| {
         let watch = scope.spawn(|| {
@@ -83,14 +98,12 @@ fn main() -> Result<(), Failure> {
             }
             most
         });
-        let reloaded = pool.reload(again, &trusted);
+        let reloaded = pool.reload(again, trusted);
         done.store(true, Ordering::Relaxed);
         (reloaded, watch.join().unwrap_or(f64::MAX))
     });
     reloaded?;
-    println!("reload {:.2}", most - before);
-    println!("in_place {}", u8::from(open()?.is_in_place()));
-    Ok(())
+    Ok(most - before)
 }
 
 /// Scans files with all workers.
@@ -122,13 +135,30 @@ fn walk(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Mebibytes of this process and all below it.
+/// Mebibytes of this process and all below it, of one moment: what a process shared counts in
+/// full for the others once it has ended, so no process may begin or end between the first that is
+/// asked and the last.
 fn family() -> Result<f64, Failure> {
-    let mut sum = 0.0;
+    for _ in 0..TRIES {
+        let processes = processes()?;
+        // One that ended meanwhile has none.
+        let each = processes.iter().map(|process| memory(*process));
+        let sum = each
+            .map(|memory| memory.map_or(0.0, |memory| memory.0))
+            .sum();
+        if self::processes()? == processes {
+            return Ok(sum);
+        }
+    }
+    Err("processes begin and end all the time".into())
+}
+
+/// This process and all below it.
+fn processes() -> Result<Vec<u32>, Failure> {
+    let mut all = Vec::new();
     let mut next = vec![std::process::id()];
     while let Some(process) = next.pop() {
-        // One that ended meanwhile has none.
-        sum += memory(process).map_or(0.0, |memory| memory.0);
+        all.push(process);
         for thread in fs::read_dir(format!("/proc/{process}/task"))
             .into_iter()
             .flatten()
@@ -141,7 +171,7 @@ fn family() -> Result<f64, Failure> {
             );
         }
     }
-    Ok(sum)
+    Ok(all)
 }
 
 /// Proportional and private mebibytes of a process.

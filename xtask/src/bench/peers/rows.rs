@@ -65,19 +65,17 @@ pub(super) fn memory(peers: &Peers<'_>) -> anyhow::Result<Vec<Figure>> {
     ] {
         let definitions = peers.definitions(name, &sources)?;
         let said = pool_memory(peers, &definitions, &paths)?;
-        let value = |what: &str| {
-            let line = said
+        let values = |what: &str| -> anyhow::Result<Vec<f64>> {
+            let lines = said
                 .lines()
-                .find_map(|line| line.strip_prefix(what)?.strip_prefix(' '));
-            line.and_then(|value| value.parse::<f64>().ok())
-                .context("pool_memory said too little")
+                .filter_map(|line| line.strip_prefix(what)?.strip_prefix(' '));
+            let values = lines.map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+            ensure!(!values.is_empty(), "pool_memory said nothing of {what:?}");
+            Ok(values)
         };
         let figure = |what: &str, name| -> anyhow::Result<Figure> {
-            Ok(Figure::new(
-                format!("Garrison, {label}: {what}"),
-                "MiB",
-                vec![value(name)?],
-            ))
+            let name_of_figure = format!("Garrison, {label}: {what}");
+            Ok(Figure::new(name_of_figure, "MiB", values(name)?))
         };
         figures.push(figure("PSS as the last file ended", "scanned")?);
         figures.push(figure("PSS when at rest", "resting")?);
@@ -85,7 +83,7 @@ pub(super) fn memory(peers: &Peers<'_>) -> anyhow::Result<Vec<Figure>> {
             Figure::new(
                 format!("clamd's against Garrison's, {label}: as the last file ended"),
                 "times",
-                vec![theirs / value("scanned")?],
+                ratios(&[theirs], &values("scanned")?),
             )
             .at_least(must),
         );
