@@ -33,6 +33,16 @@ fn hex(text: &str) -> String {
     text.bytes().map(|byte| format!("{byte:02x}")).collect()
 }
 
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<u8> = text.bytes().collect();
+    let pairs = digits
+        .chunks(2)
+        .map(|pair| std::str::from_utf8(pair).unwrap());
+    pairs
+        .map(|pair| u8::from_str_radix(pair, 16).unwrap())
+        .collect()
+}
+
 #[test]
 fn wildcards_gaps_and_alternatives_match_as_their_text_says() {
     let cases: [(&str, &[u8], &[u8]); 12] = [
@@ -53,6 +63,46 @@ fn wildcards_gaps_and_alternatives_match_as_their_text_says() {
         assert!(ndb(pattern, good), "{pattern} finds {good:?}");
         assert!(!ndb(pattern, bad), "{pattern} does not find {bad:?}");
     }
+}
+
+#[test]
+fn parts_near_each_other_match_whichever_is_the_rarest() {
+    // In each row another part is the one that is looked for first.
+    let rows = [
+        ["7175786a7a71", "0000", "2020"],
+        ["2020", "7175786a7a71", "0000"],
+        ["0000", "2020", "7175786a7a71"],
+        ["9d06", "f5af", "13aead"],
+    ];
+    for parts in rows {
+        let bytes: Vec<Vec<u8>> = parts.map(unhex).into();
+        let pattern = format!("*:{}", parts.join("{1-6}"));
+        for gaps in [[1, 1], [6, 6], [2, 5], [0, 3], [3, 0], [7, 2], [2, 7]] {
+            let [one, two] = gaps.map(|gap| vec![0xc3; gap]);
+            let [first, second, third] = bytes.as_slice() else {
+                panic!("three parts");
+            };
+            // One that stands alone comes before.
+            let alone = [third.as_slice(), &[0xc3; 40], second, &[0xc3; 40]].concat();
+            let file = [&alone, first.as_slice(), &one, second, &two, third].concat();
+            let good = gaps.iter().all(|gap| (1..=6).contains(gap));
+            assert_eq!(ndb(&pattern, &file), good, "{pattern} {gaps:?}");
+        }
+    }
+}
+
+#[test]
+fn a_byte_that_may_have_few_values_is_part_of_what_is_looked_for() {
+    let before = "*:81(85|ad)????ffff";
+    for value in [0x85, 0xad] {
+        let file = [b"ab\xff\xff..".as_slice(), &[0x81, value, 7, 7, 0xff, 0xff]].concat();
+        assert!(ndb(before, &file), "{value:x}");
+    }
+    assert!(!ndb(before, b"..\x81\x86..\xff\xff"));
+    let behind = "*:(41|61)81??ffff";
+    assert!(ndb(behind, b"..A\x81.\xff\xff"));
+    assert!(ndb(behind, b"..a\x81.\xff\xff"));
+    assert!(!ndb(behind, b"..b\x81.\xff\xff"));
 }
 
 #[test]

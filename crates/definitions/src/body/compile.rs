@@ -116,7 +116,6 @@ impl Compiler {
                 return Err(CompileError);
             };
             let part = parts.get(choice.part).copied().unwrap_or(0);
-            let first = choice.part == 0;
             self.guards.u32(at);
             self.guards
                 .u32(*pattern_at + u32::try_from(part).map_err(|_| CompileError)?);
@@ -124,7 +123,7 @@ impl Compiler {
                 Some(distance) => u32::try_from(distance).map_err(|_| CompileError)?,
                 None => UNKNOWN_DISTANCE,
             });
-            self.guards.u32(if first { *pattern_at } else { 0 });
+            self.guards.u32(*pattern_at);
             let part = pattern.parts.get(choice.part);
             let around = part.map_or(Surroundings::NONE, |part| {
                 Surroundings::of(part, choice.element, &choice.lane)

@@ -15,7 +15,22 @@ use super::model::{
 const MAX_ANCHOR_SHIFT: u32 = 64;
 /// What a lane costs for each of its guards beyond what it finds: the rarer lanes make the whole
 /// file be read once more.
-const LANE_COST: [f64; 4] = [0.0, 0.2, 2.0, 2000.0];
+const LANE_COST: [f64; 4] = [0.0, 0.2, SHORT_LANE_COST, TINY_LANE_COST];
+const SHORT_LANE_COST: f64 = 2.0;
+const TINY_LANE_COST: f64 = 2000.0;
+/// Windows of one guard of two bytes.
+const MOST_PAIRS: usize = 4;
+/// What a guard costs that stands in a clean file, against a candidate: the file is searched for the
+/// rest of its signature.
+const ARM_COST: f64 = 50.0;
+/// Runs of four bytes of a part by which it is told how often it stands in clean files.
+const MOST_QUADS: usize = 8;
+/// A guard that stands in a file again and again arms its signature once.
+const MOST_ARMED: f64 = 8.0;
+/// Positions in a mebibyte.
+const POSITIONS: f64 = 1_048_576.0;
+/// How often two bytes stand in a mebibyte beside where they begin what is frequent.
+const PAIR_OFTEN: f64 = 32.0;
 /// What looking up one more pair of bytes costs, against a candidate.
 const PAIR_COST: f64 = 0.01;
 /// What trying a place costs, measured in candidates in a mebibyte.
@@ -53,6 +68,12 @@ pub(super) enum ChosenLane {
     Search(Lane, Vec<u64>),
     /// At the pattern's offset, by at most four bytes.
     Anchor(Vec<u8>),
+}
+
+impl ChosenLane {
+    const fn is_tiny(&self) -> bool {
+        matches!(self, Self::Search(Lane::Tiny, _))
+    }
 }
 
 /// Guards of one signature: subsignature, place of the pattern in it, guard.
@@ -181,13 +202,53 @@ impl<'f> Chooser<'f> {
         let shared = self.places.get(&pattern.place).copied().unwrap_or(1);
         let mut best = anchor(pattern, self.frequencies, f64::from(shared));
         for (index, part) in pattern.parts.iter().enumerate() {
-            for choice in self.part(index, part) {
+            let armed = self.whole(part).min(MOST_ARMED) * ARM_COST;
+            let mut choices = self.part(index, part);
+            if choices.iter().all(|choice| choice.lane.is_tiny()) {
+                choices.extend(self.pairs(index, part));
+            }
+            for mut choice in choices {
+                choice.cost += armed;
                 if best.as_ref().is_none_or(|best| choice.cost < best.cost) {
                     best = Some(choice);
                 }
             }
         }
         best
+    }
+
+    /// How often a whole part is to be expected in a mebibyte of clean files, about: what stands
+    /// beside a run of bytes depends on it, so that each one more tells half of what it would alone.
+    fn whole(&self, part: &Part) -> f64 {
+        let fixed = |element: &Element| match element {
+            Element::Byte(byte) if byte.is_fixed() => Some(byte.value),
+            Element::Byte(_)
+            | Element::Alternatives { .. }
+            | Element::Boundary { .. }
+            | Element::Line { .. }
+            | Element::Word { .. } => None,
+        };
+        let runs = part
+            .elements
+            .chunk_by(|left, right| fixed(left).is_some() == fixed(right).is_some());
+        let mut rarest = f64::INFINITY;
+        let mut rest = 1.0;
+        let quads = runs.flat_map(|run| {
+            let (quads, _) = run.as_chunks::<4>();
+            quads.iter()
+        });
+        for quad in quads
+            .filter_map(|[a, b, c, d]| Some([fixed(a)?, fixed(b)?, fixed(c)?, fixed(d)?]))
+            .take(MOST_QUADS)
+        {
+            let often = self.frequencies.quad(quad);
+            rest *= (often / POSITIONS).sqrt();
+            rarest = rarest.min(often);
+        }
+        if rarest.is_infinite() {
+            return MOST_ARMED;
+        }
+        rarest * rest / (rarest / POSITIONS).sqrt()
     }
 
     /// The best literal of each run of fixed bytes.
@@ -213,6 +274,48 @@ impl<'f> Chooser<'f> {
         choices
     }
 
+    /// Pairs of bytes one of which may have a few values.
+    fn pairs(&self, index: usize, part: &Part) -> Vec<Choice> {
+        let mut choices = Vec::new();
+        let mut distance = 0;
+        for (element, pair) in part.elements.windows(2).enumerate() {
+            let [first, second] = pair else {
+                continue;
+            };
+            let start = distance;
+            let (least, most) = first.length();
+            if least != most {
+                break;
+            }
+            distance += least;
+            let (firsts, seconds) = (values(first), values(second));
+            let count = firsts.len() * seconds.len();
+            // With one value each they are part of a run.
+            if !(2..=MOST_PAIRS).contains(&count) {
+                continue;
+            }
+            let all = firsts
+                .iter()
+                .flat_map(|first| seconds.iter().map(|second| [*first, *second]));
+            let (windows, often): (Vec<u64>, Vec<f64>) = all
+                .map(|pair| self.expected(self.often(pair), &pair, Lane::Tiny))
+                .unzip();
+            choices.push(Choice {
+                part: index,
+                distance: Some(start),
+                cost: often.iter().sum::<f64>() + TINY_LANE_COST,
+                lane: ChosenLane::Search(Lane::Tiny, windows),
+                element,
+            });
+        }
+        choices
+    }
+
+    /// How often two bytes stand in a mebibyte of clean files, about.
+    fn often(&self, pair: [u8; 2]) -> f64 {
+        PAIR_OFTEN + self.frequencies.pair(pair)
+    }
+
     /// A window, and how often it stands in clean files and in other guards.
     fn expected(&self, often: f64, bytes: &[u8], lane: Lane) -> (u64, f64) {
         let window = window(bytes);
@@ -233,6 +336,26 @@ impl<'f> Chooser<'f> {
         run: &[Masked],
     ) -> Option<Choice> {
         let lane = Lane::of(run.len())?;
+        let best = self.literal(part, start, element, run, lane)?;
+        // One rare window is better than four of which some are frequent.
+        let shorter = (lane < Lane::Short && best.cost > SHORT_LANE_COST)
+            .then(|| self.literal(part, start, element, run, Lane::Short))
+            .flatten();
+        Some(match shorter {
+            Some(shorter) if shorter.cost < best.cost => shorter,
+            Some(_) | None => best,
+        })
+    }
+
+    /// The best literal for a lane in a run of fixed bytes.
+    fn literal(
+        &self,
+        part: usize,
+        start: Option<usize>,
+        element: usize,
+        run: &[Masked],
+        lane: Lane,
+    ) -> Option<Choice> {
         let bytes: Vec<u8> = run
             .iter()
             .take(MAX_LITERAL)
@@ -249,6 +372,10 @@ impl<'f> Chooser<'f> {
         let mut best: Option<(usize, f64)> = None;
         let often = self.frequencies.windows(&bytes, width);
         for (often, bytes) in often.zip(bytes.windows(width)) {
+            let often = match bytes.first_chunk::<2>() {
+                Some(pair) if width == 2 => self.often(*pair),
+                Some(_) | None => often,
+            };
             expected.push(self.expected(often, bytes, lane));
             let Some(at) = expected.len().checked_sub(lane.step()) else {
                 continue;
@@ -388,6 +515,32 @@ fn anchor(pattern: &Pattern, frequencies: &Frequencies, shared: f64) -> Option<C
             },
         },
     })
+}
+
+/// What an element of one byte may be, if that is told; few values are.
+fn values(element: &Element) -> Vec<u8> {
+    match element {
+        Element::Byte(byte) if byte.is_fixed() => vec![byte.value],
+        Element::Alternatives {
+            negative: false,
+            choices,
+        } => {
+            let values = choices.iter().map(|choice| match choice.as_slice() {
+                [byte] if byte.is_fixed() => Some(byte.value),
+                _ => None,
+            });
+            let mut values: Vec<u8> = values.collect::<Option<_>>().unwrap_or_default();
+            values.sort_unstable();
+            // Windows know no case.
+            values.dedup_by_key(|value| u64::from(*value) | FOLD & 0xff);
+            values
+        }
+        Element::Byte(_)
+        | Element::Alternatives { .. }
+        | Element::Boundary { .. }
+        | Element::Line { .. }
+        | Element::Word { .. } => Vec::new(),
+    }
 }
 
 fn fixed_value(element: &Element) -> Option<u8> {

@@ -35,6 +35,11 @@ impl<'d, S: Source<'d>> Cursor<S> {
         Self { source, at }
     }
 
+    /// Where the next read begins.
+    pub(super) const fn at(&self) -> usize {
+        self.at
+    }
+
     pub(super) fn u8(&mut self) -> Option<u8> {
         self.take(1)?.first().copied()
     }

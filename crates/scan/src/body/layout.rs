@@ -2,7 +2,7 @@
 //! mean is described in `docs/definitions-format.md`; all integers are little-endian.
 
 /// The version of both sections, their first four bytes.
-pub const BODY_VERSION: u32 = 4;
+pub const BODY_VERSION: u32 = 5;
 /// Rows of the table of targets: one for each number of [`crate::Target`].
 pub const TARGETS: usize = 15;
 /// Bytes before the table of targets.

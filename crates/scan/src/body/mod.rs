@@ -13,6 +13,7 @@ mod cursor;
 pub(crate) mod expression;
 pub mod layout;
 mod logic;
+mod near;
 mod part;
 mod pattern;
 mod place;
@@ -31,7 +32,7 @@ use self::layout::{
     UNKNOWN_DISTANCE, window_hash,
 };
 use self::part::Part;
-use self::place::{Place, Range};
+use self::place::Range;
 use self::signature::{Signature, Subject};
 use self::state::Memory;
 use self::sweep::{BLOCK, Hits};
@@ -358,23 +359,33 @@ impl<'d> Patterns<'d> {
             if state.failed == Some((guard.part, start)) {
                 return Ok(());
             }
-            let Some(part) = Part::read(&mut Cursor::new(self.programs, guard.part)) else {
-                return Ok(());
-            };
-            if part.matches(subject.file, start, budget)?.is_none() {
+            if !self.stands(guard, start, subject, budget)? {
                 state.failed = Some((guard.part, start));
                 return Ok(());
-            }
-            if guard.pattern != 0 {
-                let place = Place::read(&mut Cursor::new(self.programs, guard.pattern));
-                let allowed = |place: Place| place.allows(subject.facts, subject.file.len(), start);
-                if !place.is_some_and(allowed) {
-                    return Ok(());
-                }
             }
         }
         state.arm(guard.signature);
         Ok(())
+    }
+
+    /// Whether a guard's part matches at a place, and what must stand near it does.
+    fn stands(
+        &self,
+        guard: Guard,
+        start: usize,
+        subject: Subject<'_>,
+        budget: &mut Budget,
+    ) -> Result<bool, Exhausted> {
+        let Some(part) = Part::read(&mut Cursor::new(self.programs, guard.part)) else {
+            return Ok(false);
+        };
+        let Some(end) = part.matches(subject.file, start, budget)? else {
+            return Ok(false);
+        };
+        if guard.pattern == 0 {
+            return Ok(true);
+        }
+        near::surrounded(self.programs, guard, (start, end), subject, budget)
     }
 }
 

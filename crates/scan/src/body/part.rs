@@ -99,6 +99,28 @@ impl<'d> Part<'d> {
         })
     }
 
+    /// How many bytes it takes, if that is the same in every match.
+    pub(super) fn length(&self) -> Option<usize> {
+        let mut cursor = Cursor::new(self.program, 0);
+        let mut length = 0_usize;
+        while let Some(kind) = cursor.u8() {
+            let own = match kind {
+                step::BYTES | step::LETTERS | step::SKIP | step::MASKED => cursor.length()?,
+                step::BOUNDARY | step::WORD => 1,
+                _ => return None,
+            };
+            let behind = match kind {
+                step::BYTES | step::LETTERS => own,
+                step::MASKED => own * 2,
+                step::SKIP => 0,
+                _ => 1,
+            };
+            cursor.take(behind)?;
+            length = length.checked_add(own)?;
+        }
+        Some(length)
+    }
+
     /// Where the part ends if it matches at `start`.
     pub(super) fn matches(
         &self,

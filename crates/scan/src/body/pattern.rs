@@ -227,7 +227,7 @@ fn present(part: &Part<'_>, file: &[u8], budget: &mut Budget) -> Result<bool, Ex
 }
 
 /// Calls `each` with start and end of each match that begins in a range, until it says false.
-fn each(
+pub(super) fn each(
     part: &Part<'_>,
     file: &[u8],
     facts: &Facts,
