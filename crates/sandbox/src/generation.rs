@@ -89,11 +89,16 @@ impl Generation {
         needed.clone()
     }
 
-    /// Loads the definitions of the template in a place. One that can't load them is given up.
-    pub(crate) fn load(&self, config: &PoolConfig, place: &mut Place<'_>) -> Result<(), PoolError> {
+    /// Loads the definitions of the template in a place, with these parts of the YARA rules besides.
+    /// One that can't load them is given up.
+    pub(crate) fn load(
+        config: &PoolConfig,
+        place: &mut Place<'_>,
+        parts: &BTreeSet<RulePart>,
+    ) -> Result<(), PoolError> {
         let loaded = place.as_ref().map_or(Ok(()), |template| {
             template.load(config.start_time)?;
-            template.load_parts(&self.needed(), config.start_time)
+            template.load_parts(parts, config.start_time)
         });
         loaded.map_err(|error| {
             **place = None;
@@ -137,7 +142,9 @@ impl Generation {
         let mut place = self.place();
         if place.is_none() {
             self.open(config, &mut place)?;
-            self.load(config, &mut place)?;
+            // What files needed is loaded before a fork: a part of it that was damaged meanwhile is
+            // no reason to scan nothing.
+            Self::load(config, &mut place, &BTreeSet::new())?;
         }
         place.clone().ok_or_else(|| PoolError::NoWorker {
             reason: "there is no template".into(),

@@ -314,7 +314,7 @@ impl Pool {
         let outdated = self.put(&new);
         drop(outdated);
         old.end();
-        let loaded = new.load(&self.config, &mut place);
+        let loaded = Generation::load(&self.config, &mut place, &new.needed());
         drop(place);
         match loaded.and_then(|()| new.worker(&self.config)) {
             Ok(first) => {

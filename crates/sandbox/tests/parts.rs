@@ -125,12 +125,7 @@ fn new_definitions_and_a_new_template_begin_with_what_files_needed_so_far() {
 /// Every module is used for the first time by a worker, behind its filter and its limits.
 #[test]
 fn rules_of_every_module_load_in_a_confined_worker() {
-    let modules = [
-        "console", "dex", "dotnet", "elf", "hash", "lnk", "macho", "math", "pe", "string", "time",
-    ];
-    let imports: String = modules
-        .map(|module| format!("import \"{module}\"\n"))
-        .concat();
+    let imports = setup::imports_of_every_module();
     let text = format!(
         "{imports}
         rule every {{ condition: filesize > 3 }}

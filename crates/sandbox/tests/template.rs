@@ -61,12 +61,7 @@ fn workers_are_made_by_a_confined_template_with_one_thread() {
 
 #[test]
 fn rules_of_every_kind_load_in_the_template_and_match_in_a_worker() {
-    let modules = [
-        "console", "dex", "dotnet", "elf", "hash", "lnk", "macho", "math", "pe", "string", "time",
-    ];
-    let imports: String = modules
-        .map(|module| format!("import \"{module}\"\n"))
-        .concat();
+    let imports = setup::imports_of_every_module();
     let many: String = (0..2000)
         .map(|number| {
             format!(

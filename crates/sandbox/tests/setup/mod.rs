@@ -84,3 +84,13 @@ pub(crate) fn judged(outcome: FileOutcome) -> Verdict {
         other => panic!("expected a verdict, got {other:?}"),
     }
 }
+
+/// Lines that import all modules of YARA.
+pub(crate) fn imports_of_every_module() -> String {
+    let modules = [
+        "console", "dex", "dotnet", "elf", "hash", "lnk", "macho", "math", "pe", "string", "time",
+    ];
+    modules
+        .map(|module| format!("import \"{module}\"\n"))
+        .concat()
+}
