@@ -21,6 +21,7 @@ use crate::yara::{FileNames, Matched, Matcher, RulePart};
 mod body;
 mod digest;
 mod hashes;
+mod md5_pairs;
 mod members;
 
 use digest::Digests;
@@ -212,8 +213,12 @@ impl Run<'_, '_> {
             self.hit(Limit::Time);
         }
         if whole {
+            let executable = facts.executable.as_ref();
+            let mut sections = self.sections(bytes, executable);
+            self.hash_ahead(&mut digests, &mut sections);
             self.match_hashes(&mut digests, &mut found);
-            self.match_parts(bytes, facts.executable.as_ref(), &mut found);
+            self.match_imports(bytes, executable, &mut found);
+            self.match_sections(sections, &mut found);
         }
         self.match_patterns(bytes, facts, &mut found);
         self.match_yara(self.own(bytes, facts), &mut found);

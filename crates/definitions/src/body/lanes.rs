@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use scan::body_layout::{
-    Lane, NO_TAG, PAIR_WORDS, TRIPLE_LOG2, anchor_hash, filter_bits, filter_word, lane_tag, tag,
-    triple_hash, window_hash,
+    Lane, NO_TAG, PAIR_WORDS, TRIPLE_LOG2, anchor_hash, filter_bits, filter_word, lane_tag,
+    second_bits, second_word, tag, triple_hash, window_hash,
 };
 
 use super::compile::CompileError;
@@ -204,22 +204,28 @@ fn align(section: &mut Program) {
     section.0.resize(aligned, 0);
 }
 
-/// The filter of the lanes that look at some positions.
+/// The filter of the lanes that hash their windows: its two halves.
 fn hash_filter(entries: &[LaneEntry]) -> Vec<u64> {
     if entries.is_empty() {
         return Vec::new();
     }
     let words = (entries.len() * FILTER_BITS / 64)
-        .max(2)
+        .max(4)
         .next_power_of_two();
-    let log2 = words.trailing_zeros().min(MAX_FILTER_LOG2);
-    let mut filter = vec![0_u64; 1 << log2];
+    let log2 = words.trailing_zeros().min(MAX_FILTER_LOG2) - 1;
+    let mut first = vec![0_u64; 1 << log2];
+    let mut second = first.clone();
     for (hash, ..) in entries {
-        if let Some(word) = filter.get_mut(filter_word(*hash, log2)) {
+        if let Some(word) = first.get_mut(filter_word(*hash, log2)) {
             *word |= filter_bits(*hash);
         }
+        let place = second_word(*hash, second.len());
+        if let Some(word) = second.get_mut(place) {
+            *word |= second_bits(*hash);
+        }
     }
-    filter
+    first.append(&mut second);
+    first
 }
 
 fn write_lane(

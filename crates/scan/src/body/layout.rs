@@ -2,7 +2,7 @@
 //! mean is described in `docs/definitions-format.md`; all integers are little-endian.
 
 /// The version of both sections, their first four bytes.
-pub const BODY_VERSION: u32 = 5;
+pub const BODY_VERSION: u32 = 6;
 /// Rows of the table of targets: one for each number of [`crate::Target`].
 pub const TARGETS: usize = 15;
 /// Bytes before the table of targets.
@@ -159,14 +159,28 @@ pub const fn triple_hash(bytes: u32) -> u32 {
     (bytes << 8 | TRIPLE_FOLD).wrapping_mul(TRIPLE_MULTIPLIER)
 }
 
-/// The window's two bits in its word of the filter.
+/// The window's two bits in its word of a filter's first half.
 #[must_use]
 #[inline]
 pub const fn filter_bits(hash: u64) -> u64 {
     (1 << (hash & 63)) | (1 << ((hash >> 6) & 63))
 }
 
-/// The window's word of a filter with `1 << log2` words.
+/// The window's two bits in its word of a filter's second half.
+#[must_use]
+#[inline]
+pub const fn second_bits(hash: u64) -> u64 {
+    filter_bits(hash >> 12)
+}
+
+/// The window's word of a filter's second half with `words` words, a power of two.
+#[must_use]
+#[inline]
+pub const fn second_word(hash: u64, words: usize) -> usize {
+    (hash >> 28) as usize & words.saturating_sub(1)
+}
+
+/// The window's word of a filter's first half with `1 << log2` words.
 #[must_use]
 #[inline]
 #[expect(

@@ -28,15 +28,14 @@ pub(crate) use state::State;
 
 use self::cursor::Cursor;
 use self::layout::{
-    ANCHOR_BYTES, BODY_VERSION, GUARD_BYTES, HEADER_BYTES, Lane, TARGET_BYTES, TARGETS,
-    UNKNOWN_DISTANCE, window_hash,
+    BODY_VERSION, GUARD_BYTES, HEADER_BYTES, Lane, TARGET_BYTES, TARGETS, UNKNOWN_DISTANCE,
 };
 use self::part::Part;
 use self::place::Range;
 use self::signature::{Signature, Subject};
 use self::state::Memory;
 use self::sweep::{BLOCK, Hits};
-use self::table::{Anchor, Around, Guard, Row, Table};
+use self::table::{Anchor, Around, Candidate, Guard, Row, Table};
 use crate::definitions::DefinitionsError;
 use crate::definitions::bytes::{u32_at, u64_at};
 use crate::definitions::pages::Section;
@@ -226,9 +225,9 @@ impl<'d> Patterns<'d> {
             }
             if !triples.is_empty() {
                 sweep::triples(triples, with_next, &mut hits);
-                done = done
-                    .and_then(|()| swept(&short, &hits, state))
-                    .and_then(|()| swept(&tiny, &hits, state));
+                done = done.and_then(|()| {
+                    self.around_triples([&short, &tiny], start, &hits, subject, state, budget)
+                });
             }
             if done.is_err() {
                 break;
@@ -238,15 +237,40 @@ impl<'d> Patterns<'d> {
             let start = words.len().saturating_sub(1) * 4;
             let last = file.get(start..).unwrap_or_default();
             sweep::last_triples(triples, last, &mut hits);
-            done = self
-                .look_up(&short, start, &hits, subject, state, budget)
-                .and_then(|()| self.look_up(&tiny, start, &hits, subject, state, budget));
+            done = self.around_triples([&short, &tiny], start, &hits, subject, state, budget);
         }
         state.hits = hits;
         done.and_then(|()| self.arm_anchored(row, subject, state, budget))
     }
 
-    /// Tries the guards of the windows at the positions that passed a filter.
+    /// Looks at the windows that begin around triples.
+    fn around_triples(
+        &self,
+        [short, tiny]: [&Table<'d>; 2],
+        block: usize,
+        triples: &Hits,
+        subject: Subject<'_>,
+        state: &mut State,
+        budget: &mut Budget,
+    ) -> Result<(), Exhausted> {
+        let mut windows = std::mem::take(&mut state.windows);
+        let bytes_from = |at: usize| subject.file.get(at..).unwrap_or_default();
+        let mut done = Ok(());
+        if !short.is_empty() {
+            let lead = block.min(1);
+            let bytes = bytes_from(block - lead);
+            sweep::short(short.filter(), bytes, lead, triples, &mut windows);
+            done = self.look_up(short, block - lead, &windows, subject, state, budget);
+        }
+        if !tiny.is_empty() && done.is_ok() {
+            sweep::tiny(tiny.filter(), bytes_from(block), triples, &mut windows);
+            done = self.look_up(tiny, block, &windows, subject, state, budget);
+        }
+        state.windows = windows;
+        done
+    }
+
+    /// Tries the guards of the windows at the places of a block that passed a filter.
     fn look_up(
         &self,
         table: &Table<'d>,
@@ -259,44 +283,31 @@ impl<'d> Patterns<'d> {
         if table.is_empty() {
             return Ok(());
         }
-        for place in hits.places() {
-            let position = block + place;
-            self.try_window(table, position, subject, state, budget)?;
-            // A triple stands for the windows around it that no other one stands for.
-            let other = match table.lane {
-                Lane::Long | Lane::Middle => None,
-                Lane::Short => position.checked_sub(1),
-                Lane::Tiny => Some(position + 1),
-            };
-            if let Some(other) = other {
-                self.try_window(table, other, subject, state, budget)?;
-            }
-        }
-        Ok(())
+        let mut candidates = std::mem::take(&mut state.candidates);
+        let positions = hits.places().map(|place| block + place);
+        table.candidates(subject.file, positions, &mut candidates);
+        let tried = candidates
+            .iter()
+            .try_for_each(|candidate| self.try_candidate(table, candidate, subject, state, budget));
+        state.candidates = candidates;
+        tried
     }
 
-    /// Tries the guards of the window at a position.
+    /// Tries the guards of a window.
     #[inline]
-    fn try_window(
+    fn try_candidate(
         &self,
         table: &Table<'d>,
-        position: usize,
+        candidate: &Candidate,
         subject: Subject<'_>,
         state: &mut State,
         budget: &mut Budget,
     ) -> Result<(), Exhausted> {
-        let Some(window) = window_at(subject.file, position, table.lane.width()) else {
-            return Ok(());
-        };
-        let hash = window_hash(window);
-        if !table.may_hold(window, hash) {
-            return Ok(());
-        }
         let mut around = Around::default();
-        for entry in table.entries(hash) {
+        for entry in table.entries(candidate) {
             budget.spend(1)?;
             let within = usize::try_from(entry.window).unwrap_or(0);
-            if let Some(literal) = position.checked_sub(within)
+            if let Some(literal) = candidate.position.checked_sub(within)
                 && around.allows(&entry, subject.file, literal)
             {
                 self.try_guard(entry.guard, literal, subject, state, budget)?;
@@ -312,8 +323,9 @@ impl<'d> Patterns<'d> {
         state: &mut State,
         budget: &mut Budget,
     ) -> Result<(), Exhausted> {
-        for anchor in row.anchors().chunks_exact(ANCHOR_BYTES) {
-            let Some(anchor) = Anchor::read(anchor, row.anchor_entries()) else {
+        let entries = row.anchor_entries();
+        for anchor in row.anchors() {
+            let Some(anchor) = Anchor::read(anchor, entries) else {
                 continue;
             };
             let length = subject.file.len();
@@ -387,16 +399,4 @@ impl<'d> Patterns<'d> {
         }
         near::surrounded(self.programs, guard, (start, end), subject, budget)
     }
-}
-
-/// The bytes of a window as a little-endian integer.
-#[inline]
-fn window_at(file: &[u8], position: usize, width: usize) -> Option<u64> {
-    let rest = file.get(position..)?;
-    if let Some(eight) = rest.first_chunk::<8>() {
-        let beyond = 64_u32.saturating_sub(8 * u32::try_from(width).unwrap_or(8));
-        return Some(u64::from_le_bytes(*eight) & (u64::MAX >> (beyond & 63)));
-    }
-    let bytes = rest.get(..width)?.iter().rev();
-    Some(bytes.fold(0, |window, byte| window << 8 | u64::from(*byte)))
 }

@@ -47,6 +47,7 @@ impl Place {
     }
 
     /// `None` where the file has no such place.
+    #[inline]
     pub(super) fn range(&self, facts: &Facts, length: usize) -> Option<Range> {
         match self.kind {
             offset::ANY | offset::GROUP => return Some(Range::Between(0, length)),

@@ -7,6 +7,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 use super::pattern::Found;
 use super::quads::Quads;
 use super::sweep::Hits;
+use super::table::Candidate;
 
 /// Signatures that are remembered from one file to the next at most.
 const KEPT: usize = 1 << 12;
@@ -28,6 +29,10 @@ pub(crate) struct State {
     pub(crate) limited: Vec<u32>,
     /// Room for one block's positions.
     pub(super) hits: Hits,
+    /// Room for those of the windows around triples.
+    pub(super) windows: Hits,
+    /// Room for the windows at them.
+    pub(super) candidates: Vec<Candidate>,
     /// Room for a file's normalised form.
     pub(crate) text: Vec<u8>,
 }

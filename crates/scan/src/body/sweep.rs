@@ -23,12 +23,17 @@ impl Default for Hits {
 }
 
 impl Hits {
+    /// Notes a place if it passed, and returns how many were. What is taken depends on no branch: a
+    /// processor guesses wrong at most of those that pass, and would wait for the filter's word
+    /// each time.
     #[inline]
-    fn note(&mut self, place: usize) {
-        if let Some(slot) = self.places.get_mut(self.count) {
-            *slot = u16::try_from(place).unwrap_or(0);
-            self.count += 1;
+    #[expect(clippy::cast_possible_truncation, reason = "a block is smaller")]
+    fn note(&mut self, count: usize, place: usize, passed: bool) -> usize {
+        // No loop looks at more places than there is room for.
+        if let Some(slot) = self.places.get_mut(count % BLOCK) {
+            *slot = place as u16;
         }
+        count + usize::from(passed)
     }
 
     /// What was noted, as positions in the block.
@@ -40,70 +45,127 @@ impl Hits {
 /// Windows of eight bytes at each fourth position: `words` are those of a block and the next one.
 #[inline(never)]
 pub(super) fn long(filter: &[[u8; 8]], words: &[[u8; 4]], hits: &mut Hits) {
-    hits.count = 0;
+    let mut count = 0;
     let shift = 64 - filter.len().trailing_zeros();
     let mut rest = words.iter();
     let Some(first) = rest.next() else {
+        hits.count = 0;
         return;
     };
     let mut low = u64::from(u32::from_le_bytes(*first));
     for (index, word) in rest.enumerate() {
         let high = u64::from(u32::from_le_bytes(*word));
-        if passes_by(filter, shift, window_hash(low | high << 32)) {
-            hits.note(index * 4);
-        }
+        count = hits.note(
+            count,
+            index * 4,
+            passes_by(filter, shift, window_hash(low | high << 32)),
+        );
         low = high;
     }
+    hits.count = count;
 }
 
 /// Windows of four bytes at each fourth position.
 #[inline(never)]
 pub(super) fn middle(filter: &[[u8; 8]], words: &[[u8; 4]], hits: &mut Hits) {
-    hits.count = 0;
+    let mut count = 0;
     let shift = 64 - filter.len().trailing_zeros();
     for (index, word) in words.iter().enumerate() {
-        if passes_by(filter, shift, window_hash(u32::from_le_bytes(*word).into())) {
-            hits.note(index * 4);
-        }
+        let window = u32::from_le_bytes(*word).into();
+        count = hits.note(
+            count,
+            index * 4,
+            passes_by(filter, shift, window_hash(window)),
+        );
     }
+    hits.count = count;
 }
 
 /// Three bytes at each second position that have their bit. What begins in the last word is left to
 /// [`last_triples`].
 #[inline(never)]
 pub(super) fn triples(bits: &[[u8; 8]], words: &[[u8; 4]], hits: &mut Hits) {
-    hits.count = 0;
+    let mut count = 0;
     let shift = triple_shift(bits);
     let mut rest = words.iter();
     let Some(first) = rest.next() else {
+        hits.count = 0;
         return;
     };
     let mut low = u64::from(u32::from_le_bytes(*first));
     for (index, word) in rest.enumerate() {
         let high = u64::from(u32::from_le_bytes(*word));
         let both = low | high << 32;
-        if has_triple(bits, shift, both) {
-            hits.note(index * 4);
-        }
-        if has_triple(bits, shift, both >> 16) {
-            hits.note(index * 4 + 2);
-        }
+        count = hits.note(count, index * 4, has_triple(bits, shift, both));
+        count = hits.note(count, index * 4 + 2, has_triple(bits, shift, both >> 16));
         low = high;
     }
+    hits.count = count;
 }
 
 /// The same at the end of a file, which counts as followed by zeros.
 pub(super) fn last_triples(bits: &[[u8; 8]], bytes: &[u8], hits: &mut Hits) {
-    hits.count = 0;
+    let mut count = 0;
     let shift = triple_shift(bits);
     for place in (0..bytes.len().min(BLOCK)).step_by(2) {
         let three = bytes.iter().skip(place).take(3).rev();
         let three = three.fold(0, |three, byte| three << 8 | u64::from(*byte));
         // With fewer than three the missing ones are the higher.
-        if has_triple(bits, shift, three) {
-            hits.note(place);
+        count = hits.note(count, place, has_triple(bits, shift, three));
+    }
+    hits.count = count;
+}
+
+/// Windows of four bytes around triples: at each of them, and one byte before, which no other triple
+/// stands for. `bytes` begin `lead` bytes before the block.
+#[inline(never)]
+pub(super) fn short(
+    filter: &[[u8; 8]],
+    bytes: &[u8],
+    lead: usize,
+    triples: &Hits,
+    hits: &mut Hits,
+) {
+    let mut count = 0;
+    let shift = 64 - filter.len().trailing_zeros();
+    let passed = |window: u32| passes_by(filter, shift, window_hash(window.into()));
+    for at in triples.places().map(|place| place + lead) {
+        let before = at.wrapping_sub(1);
+        if let Some(eight) = bytes.get(before..).and_then(<[u8]>::first_chunk::<8>) {
+            let [first, a, b, c, last, ..] = *eight;
+            count = hits.note(count, at, passed(u32::from_le_bytes([a, b, c, last])));
+            count = hits.note(count, before, passed(u32::from_le_bytes([first, a, b, c])));
+        } else {
+            // At the ends of a file.
+            for at in [at, before] {
+                if let Some(four) = bytes.get(at..).and_then(<[u8]>::first_chunk::<4>) {
+                    count = hits.note(count, at, passed(u32::from_le_bytes(*four)));
+                }
+            }
         }
     }
+    hits.count = count;
+}
+
+/// Windows of two bytes around triples: at each of them, and one byte behind. `bytes` begin where the
+/// block does.
+#[inline(never)]
+pub(super) fn tiny(filter: &[[u8; 8]], bytes: &[u8], triples: &Hits, hits: &mut Hits) {
+    let mut count = 0;
+    let passed = |window: [u8; 2]| {
+        let window = u16::from_le_bytes(window);
+        let word = filter.get(usize::from(window >> 6));
+        word.is_some_and(|word| u64::from_le_bytes(*word) >> (window & 63) & 1 != 0)
+    };
+    for at in triples.places() {
+        if let Some([a, b, c]) = bytes.get(at..).and_then(<[u8]>::first_chunk::<3>) {
+            count = hits.note(count, at, passed([*a, *b]));
+            count = hits.note(count, at + 1, passed([*b, *c]));
+        } else if let Some(two) = bytes.get(at..).and_then(<[u8]>::first_chunk::<2>) {
+            count = hits.note(count, at, passed(*two));
+        }
+    }
+    hits.count = count;
 }
 
 /// Places of a filter of triples are the upper bits of hashes; the filter has at least one word.
@@ -123,11 +185,6 @@ fn has_triple(bits: &[[u8; 8]], shift: u32, bytes: u64) -> bool {
 }
 
 /// Whether a hash passes a filter.
-#[inline]
-pub(super) fn passes(filter: &[[u8; 8]], hash: u64) -> bool {
-    passes_by(filter, 64 - filter.len().trailing_zeros(), hash)
-}
-
 #[inline]
 #[expect(
     clippy::cast_possible_truncation,

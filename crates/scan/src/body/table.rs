@@ -4,10 +4,10 @@
 use super::layout::{
     ANCHOR_BYTES, ANCHOR_WINDOW, ANCHORS_AT, ENTRY_BYTES, GUARD_BYTES, LANE_BYTES,
     LANE_ENTRY_BYTES, Lane, NO_TAG, PAIR_WORDS, SURROUNDINGS, TARGET_BYTES, TRIPLE_LOG2,
-    TRIPLES_AT, anchor_hash, filter_word, lane_tag, surroundings_hash, tag,
+    TRIPLES_AT, anchor_hash, filter_word, lane_tag, second_bits, second_word, surroundings_hash,
+    tag, window_hash,
 };
 use super::place::Place;
-use super::sweep;
 use crate::definitions::bytes::{slice, u16_at, u32_at, u64_at};
 use crate::definitions::pages::Section;
 
@@ -134,16 +134,22 @@ impl<'d> Row<'d> {
         let entries = self.area(at + 32, LANE_ENTRY_BYTES)?;
         let fits = match lane {
             Lane::Long | Lane::Middle | Lane::Short => {
-                filter.len() >= 2 && filter.len().is_power_of_two()
+                filter.len() >= 4 && filter.len().is_power_of_two()
             }
             Lane::Tiny => filter.len() == PAIR_WORDS,
         };
         let sound = rest.is_empty()
             && (filter.is_empty() || fits)
             && (bounds < 2 || (bounds - 1).is_power_of_two());
+        let halves = match lane {
+            Lane::Tiny => filter.len(),
+            Lane::Long | Lane::Middle | Lane::Short => filter.len() / 2,
+        };
+        let (filter, second) = filter.split_at_checked(halves)?;
         sound.then_some(Table {
             lane,
             filter,
+            second,
             buckets,
             entries,
         })
@@ -157,13 +163,12 @@ impl<'d> Row<'d> {
         (rest.is_empty() && (filter.is_empty() || fits)).then_some(filter)
     }
 
-    pub(super) fn anchors(&self) -> &'d [u8] {
-        self.all(ANCHORS_AT, ANCHOR_BYTES)
+    pub(super) fn anchors(&self) -> &'d [[u8; ANCHOR_BYTES]] {
+        self.all(ANCHORS_AT, ANCHOR_BYTES).as_chunks().0
     }
 
-    pub(super) fn anchor_entries(&self) -> Section<'d> {
-        self.area(ANCHORS_AT + 16, ENTRY_BYTES)
-            .unwrap_or(Section::plain(&[]))
+    pub(super) fn anchor_entries(&self) -> &'d [[u8; ENTRY_BYTES]] {
+        self.all(ANCHORS_AT + 16, ENTRY_BYTES).as_chunks().0
     }
 
     /// Places of signatures that are tried on each file.
@@ -176,7 +181,11 @@ impl<'d> Row<'d> {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Table<'d> {
     pub(super) lane: Lane,
+    /// The half of it that is asked for each window.
     filter: &'d [[u8; 8]],
+    /// The half that is asked where the other one passed, so that this one lies in a processor's
+    /// cache and few pass both.
+    second: &'d [[u8; 8]],
     buckets: Section<'d>,
     entries: Section<'d>,
 }
@@ -186,49 +195,104 @@ impl<'d> Table<'d> {
         self.entries.is_empty()
     }
 
-    /// Whether a window may be in the table.
-    #[inline]
-    pub(super) fn may_hold(&self, window: u64, hash: u64) -> bool {
-        match self.lane {
-            // These had to pass to be noted.
-            Lane::Long | Lane::Middle => true,
-            Lane::Short => sweep::passes(self.filter, hash),
-            Lane::Tiny => {
-                let word = usize::try_from(window >> 6).ok();
-                word.and_then(|word| self.filter.get(word))
-                    .is_some_and(|word| u64::from_le_bytes(*word) >> (window & 63) & 1 != 0)
-            }
-        }
-    }
-
-    /// The words of the filter.
+    /// The words of the filter that are asked first.
     pub(super) const fn filter(&self) -> &'d [[u8; 8]] {
         self.filter
     }
 
     /// The entries for a window.
     #[inline]
-    pub(super) fn entries(&self, hash: u64) -> impl Iterator<Item = Entry> + 'd {
-        let wanted = lane_tag(hash).to_le_bytes();
-        let (entries, _) = self.bucket(hash).unwrap_or_default().as_chunks();
+    pub(super) fn entries(&self, candidate: &Candidate) -> impl Iterator<Item = Entry> + 'd {
+        let wanted = lane_tag(candidate.hash).to_le_bytes();
+        let (entries, _) = self.bytes_of(candidate.bucket).as_chunks();
         entries
             .iter()
             .filter(move |entry| entry.first_chunk() == Some(&wanted))
             .filter_map(Entry::read)
     }
 
-    fn bucket(&self, hash: u64) -> Option<&'d [u8]> {
+    #[inline]
+    fn passes_second(&self, hash: u64) -> bool {
+        let bits = second_bits(hash);
+        let word = self.second.get(second_word(hash, self.second.len()));
+        // The tiny lane has none.
+        word.is_none_or(|word| u64::from_le_bytes(*word) & bits == bits)
+    }
+
+    /// Where the entries for a window stand, as the numbers of the first and of the one behind them.
+    #[inline]
+    fn bucket(&self, hash: u64) -> Option<(u32, u32)> {
         let bounds = self.buckets.len() / 4;
         let log2 = bounds.checked_sub(1)?.trailing_zeros();
         let bounds = self.buckets.get(filter_word(hash, log2) * 4, 8).ok()?;
-        let bound = |at| {
-            usize::try_from(u32_at(bounds, at)?)
-                .ok()?
-                .checked_mul(LANE_ENTRY_BYTES)
-        };
-        let (from, to) = (bound(0)?, bound(4)?);
-        self.entries.get(from, to.checked_sub(from)?).ok()
+        Some((u32_at(bounds, 0)?, u32_at(bounds, 4)?))
     }
+
+    #[inline]
+    fn bytes_of(&self, (from, to): (u32, u32)) -> &'d [u8] {
+        let place = |number: u32| usize::try_from(number).ok()?.checked_mul(LANE_ENTRY_BYTES);
+        place(from)
+            .zip(place(to))
+            .and_then(|(from, to)| self.entries.get(from, to.checked_sub(from)?).ok())
+            .unwrap_or_default()
+    }
+
+    /// The windows at these positions of a file, reduced to those that have an entry.
+    ///
+    /// A window of a clean file seldom has one, so most of the work is waiting for the memory where
+    /// it would stand. In each of these loops no window waits for the one before.
+    pub(super) fn candidates(
+        &self,
+        file: &[u8],
+        positions: impl Iterator<Item = usize>,
+        candidates: &mut Vec<Candidate>,
+    ) {
+        candidates.clear();
+        for position in positions {
+            let Some(window) = window_at(file, position, self.lane.width()) else {
+                continue;
+            };
+            let hash = window_hash(window);
+            let passed = self.passes_second(hash);
+            candidates.push(Candidate {
+                position,
+                hash,
+                bucket: (0, 0),
+            });
+            candidates.truncate(candidates.len() - usize::from(!passed));
+        }
+        for candidate in candidates.iter_mut() {
+            candidate.bucket = self.bucket(candidate.hash).unwrap_or_default();
+        }
+        candidates.retain(|candidate| {
+            let bytes = self.bytes_of(candidate.bucket);
+            let (entries, _) = bytes.as_chunks::<LANE_ENTRY_BYTES>();
+            let wanted = lane_tag(candidate.hash).to_le_bytes();
+            entries.iter().fold(false, |found, entry| {
+                found | (entry.first_chunk() == Some(&wanted))
+            })
+        });
+    }
+}
+
+/// A window of a file that passed a filter.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Candidate {
+    pub(super) position: usize,
+    hash: u64,
+    bucket: (u32, u32),
+}
+
+/// The bytes of a window as a little-endian integer.
+#[inline]
+fn window_at(file: &[u8], position: usize, width: usize) -> Option<u64> {
+    let rest = file.get(position..)?;
+    if let Some(eight) = rest.first_chunk::<8>() {
+        let beyond = 64_u32.saturating_sub(8 * u32::try_from(width).unwrap_or(8));
+        return Some(u64::from_le_bytes(*eight) & (u64::MAX >> (beyond & 63)));
+    }
+    let bytes = rest.get(..width)?.iter().rev();
+    Some(bytes.fold(0, |window, byte| window << 8 | u64::from(*byte)))
 }
 
 /// A place that guards are looked for at without a search.
@@ -238,11 +302,15 @@ pub(super) struct Anchor<'d> {
     pub(super) distance: usize,
     /// How many bytes are compared there.
     width: usize,
-    entries: &'d [u8],
+    entries: &'d [[u8; ENTRY_BYTES]],
 }
 
 impl<'d> Anchor<'d> {
-    pub(super) fn read(anchor: &[u8], entries: Section<'d>) -> Option<Self> {
+    #[inline]
+    pub(super) fn read(
+        anchor: &[u8; ANCHOR_BYTES],
+        entries: &'d [[u8; ENTRY_BYTES]],
+    ) -> Option<Self> {
         let first = usize::try_from(u32_at(anchor, 16)?).ok()?;
         let count = usize::try_from(u32_at(anchor, 20)?).ok()?;
         Some(Self {
@@ -254,16 +322,12 @@ impl<'d> Anchor<'d> {
             },
             distance: usize::try_from(u32_at(anchor, 12)?).ok()?,
             width: usize::from(*anchor.get(1)?).min(ANCHOR_WINDOW),
-            entries: entries
-                .get(
-                    first.checked_mul(ENTRY_BYTES)?,
-                    count.checked_mul(ENTRY_BYTES)?,
-                )
-                .ok()?,
+            entries: entries.get(first..first.checked_add(count)?)?,
         })
     }
 
     /// The guards for the bytes at its distance.
+    #[inline]
     pub(super) fn guards(&self, file: &[u8], at: usize) -> impl Iterator<Item = u32> + 'd {
         let wanted = match slice(file, at, self.width) {
             Some([]) => Some(NO_TAG),
@@ -278,11 +342,21 @@ impl<'d> Anchor<'d> {
     }
 }
 
+/// Entries that are counted rather than searched.
+const FEW_ENTRIES: usize = 16;
+
 /// The guards with a tag, of entries in the order of their tags.
-fn tagged(entries: &[u8], wanted: u32) -> impl Iterator<Item = u32> + '_ {
-    let (entries, _) = entries.as_chunks::<ENTRY_BYTES>();
+fn tagged(entries: &[[u8; ENTRY_BYTES]], wanted: u32) -> impl Iterator<Item = u32> + '_ {
     let have = |entry: &[u8; ENTRY_BYTES]| u32_at(entry, 0).unwrap_or(0);
-    let first = entries.partition_point(|entry| have(entry) < wanted);
+    // Most anchors have a few, and a file none of them: the sum is quicker than any search.
+    let first = if entries.len() <= FEW_ENTRIES {
+        entries
+            .iter()
+            .map(|entry| usize::from(have(entry) < wanted))
+            .sum()
+    } else {
+        entries.partition_point(|entry| have(entry) < wanted)
+    };
     entries
         .get(first..)
         .unwrap_or_default()

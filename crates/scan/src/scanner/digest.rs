@@ -5,6 +5,7 @@ use model::{Hashes, Sha256};
 use sha1::Sha1;
 use sha2::Digest;
 
+use super::md5_pairs::md5_of_each;
 use crate::definitions::Algorithm;
 
 pub(super) struct Digests<'a> {
@@ -27,6 +28,18 @@ impl<'a> Digests<'a> {
     /// How many bytes they are of.
     pub(super) const fn size(&self) -> u64 {
         self.bytes.len() as u64
+    }
+
+    /// Computes the MD5 of each: of several in less time than one after the other. `go_on` is asked
+    /// before each; the others are computed when they are asked for.
+    pub(super) fn md5_of_each(all: &mut [&mut Self], go_on: impl FnMut() -> bool) {
+        if all.len() < 2 {
+            return;
+        }
+        let sequences: Vec<&[u8]> = all.iter().map(|digests| digests.bytes).collect();
+        for (digests, md5) in all.iter_mut().zip(md5_of_each(&sequences, go_on)) {
+            digests.md5 = md5;
+        }
     }
 
     fn md5(&mut self) -> &[u8; 16] {

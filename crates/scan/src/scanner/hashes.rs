@@ -16,8 +16,51 @@ impl Run<'_, '_> {
         }
     }
 
-    /// The rules for the sections and the imports of a PE file.
-    pub(super) fn match_parts(
+    /// The sections of a PE file, if any are looked up.
+    pub(super) fn sections<'b>(
+        &self,
+        bytes: &'b [u8],
+        executable: Option<&Executable>,
+    ) -> Vec<Digests<'b>> {
+        let Some(executable) = executable.filter(|found| found.format == ExecutableFormat::Pe)
+        else {
+            return Vec::new();
+        };
+        if !self.has_tables(Hashed::Section) {
+            return Vec::new();
+        }
+        let contents = executable
+            .sections
+            .iter()
+            .map(|section| executable.section_bytes(section, bytes));
+        contents
+            .filter(|content| !content.is_empty())
+            .map(Digests::new)
+            .collect()
+    }
+
+    /// Computes what will be asked for of a file and its sections, where that is quicker than one
+    /// after the other.
+    pub(super) fn hash_ahead<'b>(&mut self, whole: &mut Digests<'b>, sections: &mut [Digests<'b>]) {
+        let definitions = self.definitions;
+        let wanted = |hashed, digests: &Digests<'_>| {
+            let table = definitions.hash_table(hashed, Algorithm::Md5);
+            // A table that can't be read is told of where it is looked up.
+            table.is_ok_and(|table| {
+                table.is_some_and(|table| table.wants(digests.size()).unwrap_or(false))
+            })
+        };
+        let whole = std::iter::once(whole).filter(|whole| wanted(Hashed::File, whole));
+        let sections = sections.iter_mut();
+        let sections = sections.filter(|section| wanted(Hashed::Section, section));
+        let mut all: Vec<&mut Digests<'b>> = whole.chain(sections).collect();
+        // Two are computed beside each other, and none alone for long if the longest is not last.
+        all.sort_by_key(|digests| std::cmp::Reverse(digests.size()));
+        Digests::md5_of_each(&mut all, || self.time_left().is_some());
+    }
+
+    /// The rules for the imports of a PE file.
+    pub(super) fn match_imports(
         &mut self,
         bytes: &[u8],
         executable: Option<&Executable>,
@@ -27,31 +70,28 @@ impl Run<'_, '_> {
         else {
             return;
         };
-        if self.has_tables(Hashed::Imports) {
-            match executable.import_list(bytes) {
-                Ok(Some(list)) => {
-                    let mut digests = Digests::new(&list);
-                    if self.look_up(Hashed::Imports, &mut digests, found).is_err() {
-                        self.note_damage();
-                    }
-                }
-                Ok(None) => {}
-                Err(limit) => self.hit(limit),
-            }
-        }
-        if !self.has_tables(Hashed::Section) {
+        if !self.has_tables(Hashed::Imports) {
             return;
         }
-        for section in &executable.sections {
-            let content = executable.section_bytes(section, bytes);
-            if content.is_empty() {
-                continue;
+        match executable.import_list(bytes) {
+            Ok(Some(list)) => {
+                let mut digests = Digests::new(&list);
+                if self.look_up(Hashed::Imports, &mut digests, found).is_err() {
+                    self.note_damage();
+                }
             }
+            Ok(None) => {}
+            Err(limit) => self.hit(limit),
+        }
+    }
+
+    /// The rules for the sections of a PE file.
+    pub(super) fn match_sections(&mut self, sections: Vec<Digests<'_>>, found: &mut Vec<u32>) {
+        for mut digests in sections {
             if self.time_left().is_none() {
                 self.stop(model::Limit::Time);
                 return;
             }
-            let mut digests = Digests::new(content);
             if self.look_up(Hashed::Section, &mut digests, found).is_err() {
                 self.note_damage();
             }
