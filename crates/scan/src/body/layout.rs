@@ -146,7 +146,12 @@ const fn bytes_of(mask: u8) -> u64 {
 
 /// The hash of the bytes of an anchor, at most [`ANCHOR_WINDOW`] of them.
 #[must_use]
+#[inline]
 pub fn anchor_hash(bytes: &[u8]) -> u64 {
+    // Nearly all have as many as there may be.
+    if let Ok(four) = <[u8; ANCHOR_WINDOW]>::try_from(bytes) {
+        return window_hash(u32::from_le_bytes(four).into());
+    }
     let window = bytes.iter().rev();
     window_hash(window.fold(0, |window, byte| window << 8 | u64::from(*byte)))
 }

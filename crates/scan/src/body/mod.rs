@@ -33,8 +33,8 @@ use self::layout::{
 use self::part::Part;
 use self::place::Range;
 use self::signature::{Signature, Subject};
-use self::state::Memory;
-use self::sweep::{BLOCK, Hits};
+use self::state::{Memory, Room};
+use self::sweep::BLOCK;
 use self::table::{Anchor, Around, Candidate, Guard, Row, Table};
 use crate::definitions::DefinitionsError;
 use crate::definitions::bytes::{u32_at, u64_at};
@@ -148,7 +148,9 @@ impl<'d> Patterns<'d> {
         let Some(row) = Row::read(self.hot, at) else {
             return Ok(());
         };
-        let armed = self.arm(row, subject, state, budget);
+        let mut room = state.room.take().unwrap_or_default();
+        let armed = self.arm(row, &mut room, subject, state, budget);
+        state.room = Some(room);
         let mut limited = std::mem::take(&mut state.limited);
         let (signatures, memory) = state.armed();
         let always = row.always().chunks_exact(4).filter_map(|at| u32_at(at, 0));
@@ -192,6 +194,7 @@ impl<'d> Patterns<'d> {
     fn arm(
         &self,
         row: Row<'d>,
+        room: &mut Room,
         subject: Subject<'_>,
         state: &mut State,
         budget: &mut Budget,
@@ -206,27 +209,24 @@ impl<'d> Patterns<'d> {
         };
         let file = subject.file;
         let (words, _) = file.as_chunks::<4>();
-        let mut hits = std::mem::take(&mut state.hits);
         let mut done = Ok(());
         for start in (0..file.len()).step_by(BLOCK) {
             let block = words.get(start / 4..).unwrap_or_default();
             let with_next = block.get(..=BLOCK / 4).unwrap_or(block);
             let block = block.get(..BLOCK / 4).unwrap_or(block);
-            let mut swept = |table: &Table<'d>, hits: &Hits, state: &mut State| {
-                self.look_up(table, start, hits, subject, state, budget)
-            };
             if !long.filter().is_empty() {
-                sweep::long(long.filter(), with_next, &mut hits);
-                done = done.and_then(|()| swept(&long, &hits, state));
+                sweep::long(long.filter(), with_next, &mut room.windows);
+                done = done.and_then(|()| self.look_up(&long, start, room, subject, state, budget));
             }
             if !middle.filter().is_empty() {
-                sweep::middle(middle.filter(), block, &mut hits);
-                done = done.and_then(|()| swept(&middle, &hits, state));
+                sweep::middle(middle.filter(), block, &mut room.windows);
+                done =
+                    done.and_then(|()| self.look_up(&middle, start, room, subject, state, budget));
             }
             if !triples.is_empty() {
-                sweep::triples(triples, with_next, &mut hits);
+                sweep::triples(triples, with_next, &mut room.triples);
                 done = done.and_then(|()| {
-                    self.around_triples([&short, &tiny], start, &hits, subject, state, budget)
+                    self.around_triples([&short, &tiny], start, room, subject, state, budget)
                 });
             }
             if done.is_err() {
@@ -236,10 +236,9 @@ impl<'d> Patterns<'d> {
         if !triples.is_empty() && done.is_ok() {
             let start = words.len().saturating_sub(1) * 4;
             let last = file.get(start..).unwrap_or_default();
-            sweep::last_triples(triples, last, &mut hits);
-            done = self.around_triples([&short, &tiny], start, &hits, subject, state, budget);
+            sweep::last_triples(triples, last, &mut room.triples);
+            done = self.around_triples([&short, &tiny], start, room, subject, state, budget);
         }
-        state.hits = hits;
         done.and_then(|()| self.arm_anchored(row, subject, state, budget))
     }
 
@@ -248,34 +247,38 @@ impl<'d> Patterns<'d> {
         &self,
         [short, tiny]: [&Table<'d>; 2],
         block: usize,
-        triples: &Hits,
+        room: &mut Room,
         subject: Subject<'_>,
         state: &mut State,
         budget: &mut Budget,
     ) -> Result<(), Exhausted> {
-        let mut windows = std::mem::take(&mut state.windows);
         let bytes_from = |at: usize| subject.file.get(at..).unwrap_or_default();
-        let mut done = Ok(());
         if !short.is_empty() {
             let lead = block.min(1);
             let bytes = bytes_from(block - lead);
-            sweep::short(short.filter(), bytes, lead, triples, &mut windows);
-            done = self.look_up(short, block - lead, &windows, subject, state, budget);
+            sweep::short(
+                short.filter(),
+                bytes,
+                lead,
+                &room.triples,
+                &mut room.windows,
+            );
+            self.look_up(short, block - lead, room, subject, state, budget)?;
         }
-        if !tiny.is_empty() && done.is_ok() {
-            sweep::tiny(tiny.filter(), bytes_from(block), triples, &mut windows);
-            done = self.look_up(tiny, block, &windows, subject, state, budget);
+        if !tiny.is_empty() {
+            let bytes = bytes_from(block);
+            sweep::tiny(tiny.filter(), bytes, &room.triples, &mut room.windows);
+            self.look_up(tiny, block, room, subject, state, budget)?;
         }
-        state.windows = windows;
-        done
+        Ok(())
     }
 
-    /// Tries the guards of the windows at the places of a block that passed a filter.
+    /// Tries the guards of the windows that passed a filter, in places counted from `base`.
     fn look_up(
         &self,
         table: &Table<'d>,
-        block: usize,
-        hits: &Hits,
+        base: usize,
+        room: &mut Room,
         subject: Subject<'_>,
         state: &mut State,
         budget: &mut Budget,
@@ -283,14 +286,10 @@ impl<'d> Patterns<'d> {
         if table.is_empty() {
             return Ok(());
         }
-        let mut candidates = std::mem::take(&mut state.candidates);
-        let positions = hits.places().map(|place| block + place);
-        table.candidates(subject.file, positions, &mut candidates);
-        let tried = candidates
+        let candidates = table.candidates(&room.windows, base, &mut room.candidates);
+        candidates
             .iter()
-            .try_for_each(|candidate| self.try_candidate(table, candidate, subject, state, budget));
-        state.candidates = candidates;
-        tried
+            .try_for_each(|candidate| self.try_candidate(table, candidate, subject, state, budget))
     }
 
     /// Tries the guards of a window.

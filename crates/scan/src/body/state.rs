@@ -6,7 +6,7 @@ use std::hash::{BuildHasherDefault, Hasher};
 
 use super::pattern::Found;
 use super::quads::Quads;
-use super::sweep::Hits;
+use super::sweep::{Hits, Windows};
 use super::table::Candidate;
 
 /// Signatures that are remembered from one file to the next at most.
@@ -27,14 +27,18 @@ pub(crate) struct State {
     memory: Memory,
     /// Rules with an expression or a pattern that reached a limit of its own. Whoever reports them empties this.
     pub(crate) limited: Vec<u32>,
-    /// Room for one block's positions.
-    pub(super) hits: Hits,
-    /// Room for those of the windows around triples.
-    pub(super) windows: Hits,
-    /// Room for the windows at them.
-    pub(super) candidates: Vec<Candidate>,
+    /// Room for what is noted of one block.
+    pub(super) room: Option<Box<Room>>,
     /// Room for a file's normalised form.
     pub(crate) text: Vec<u8>,
+}
+
+/// What is noted of one block of a file.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    pub(super) triples: Hits,
+    pub(super) windows: Windows,
+    pub(super) candidates: Vec<Candidate>,
 }
 
 impl State {

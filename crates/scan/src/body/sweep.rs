@@ -42,43 +42,71 @@ impl Hits {
     }
 }
 
+/// Windows that passed a filter.
+#[derive(Debug)]
+pub(super) struct Windows {
+    places: Hits,
+    /// Their bytes as little-endian integers, in the same order.
+    values: [u64; BLOCK],
+}
+
+impl Default for Windows {
+    fn default() -> Self {
+        Self {
+            places: Hits::default(),
+            values: [0; BLOCK],
+        }
+    }
+}
+
+impl Windows {
+    #[inline]
+    fn note(&mut self, count: usize, place: usize, value: u64, passed: bool) -> usize {
+        if let Some(slot) = self.values.get_mut(count % BLOCK) {
+            *slot = value;
+        }
+        self.places.note(count, place, passed)
+    }
+
+    /// Where they begin in what was swept, and their bytes.
+    pub(super) fn all(&self) -> impl Iterator<Item = (usize, u64)> + '_ {
+        self.places.places().zip(self.values.iter().copied())
+    }
+}
+
 /// Windows of eight bytes at each fourth position: `words` are those of a block and the next one.
 #[inline(never)]
-pub(super) fn long(filter: &[[u8; 8]], words: &[[u8; 4]], hits: &mut Hits) {
+pub(super) fn long(filter: &[[u8; 8]], words: &[[u8; 4]], windows: &mut Windows) {
     let mut count = 0;
     let shift = 64 - filter.len().trailing_zeros();
     let mut rest = words.iter();
-    let Some(first) = rest.next() else {
-        hits.count = 0;
-        return;
-    };
-    let mut low = u64::from(u32::from_le_bytes(*first));
+    let mut low = rest.next().map_or(0, |first| value(*first));
     for (index, word) in rest.enumerate() {
-        let high = u64::from(u32::from_le_bytes(*word));
-        count = hits.note(
-            count,
-            index * 4,
-            passes_by(filter, shift, window_hash(low | high << 32)),
-        );
+        let high = value(*word);
+        let window = low | high << 32;
+        let passed = passes_by(filter, shift, window_hash(window));
+        count = windows.note(count, index * 4, window, passed);
         low = high;
     }
-    hits.count = count;
+    windows.places.count = count;
 }
 
 /// Windows of four bytes at each fourth position.
 #[inline(never)]
-pub(super) fn middle(filter: &[[u8; 8]], words: &[[u8; 4]], hits: &mut Hits) {
+pub(super) fn middle(filter: &[[u8; 8]], words: &[[u8; 4]], windows: &mut Windows) {
     let mut count = 0;
     let shift = 64 - filter.len().trailing_zeros();
     for (index, word) in words.iter().enumerate() {
-        let window = u32::from_le_bytes(*word).into();
-        count = hits.note(
-            count,
-            index * 4,
-            passes_by(filter, shift, window_hash(window)),
-        );
+        let window = value(*word);
+        let passed = passes_by(filter, shift, window_hash(window));
+        count = windows.note(count, index * 4, window, passed);
     }
-    hits.count = count;
+    windows.places.count = count;
+}
+
+#[inline]
+fn value(four: [u8; 4]) -> u64 {
+    u32::from_le_bytes(four).into()
 }
 
 /// Three bytes at each second position that have their bit. What begins in the last word is left to
@@ -88,13 +116,9 @@ pub(super) fn triples(bits: &[[u8; 8]], words: &[[u8; 4]], hits: &mut Hits) {
     let mut count = 0;
     let shift = triple_shift(bits);
     let mut rest = words.iter();
-    let Some(first) = rest.next() else {
-        hits.count = 0;
-        return;
-    };
-    let mut low = u64::from(u32::from_le_bytes(*first));
+    let mut low = rest.next().map_or(0, |first| value(*first));
     for (index, word) in rest.enumerate() {
-        let high = u64::from(u32::from_le_bytes(*word));
+        let high = value(*word);
         let both = low | high << 32;
         count = hits.note(count, index * 4, has_triple(bits, shift, both));
         count = hits.note(count, index * 4 + 2, has_triple(bits, shift, both >> 16));
@@ -124,48 +148,52 @@ pub(super) fn short(
     bytes: &[u8],
     lead: usize,
     triples: &Hits,
-    hits: &mut Hits,
+    windows: &mut Windows,
 ) {
     let mut count = 0;
     let shift = 64 - filter.len().trailing_zeros();
-    let passed = |window: u32| passes_by(filter, shift, window_hash(window.into()));
+    let mut note = |at, window| {
+        let passed = passes_by(filter, shift, window_hash(window));
+        count = windows.note(count, at, window, passed);
+    };
     for at in triples.places().map(|place| place + lead) {
         let before = at.wrapping_sub(1);
         if let Some(eight) = bytes.get(before..).and_then(<[u8]>::first_chunk::<8>) {
             let [first, a, b, c, last, ..] = *eight;
-            count = hits.note(count, at, passed(u32::from_le_bytes([a, b, c, last])));
-            count = hits.note(count, before, passed(u32::from_le_bytes([first, a, b, c])));
+            note(at, value([a, b, c, last]));
+            note(before, value([first, a, b, c]));
         } else {
             // At the ends of a file.
             for at in [at, before] {
                 if let Some(four) = bytes.get(at..).and_then(<[u8]>::first_chunk::<4>) {
-                    count = hits.note(count, at, passed(u32::from_le_bytes(*four)));
+                    note(at, value(*four));
                 }
             }
         }
     }
-    hits.count = count;
+    windows.places.count = count;
 }
 
 /// Windows of two bytes around triples: at each of them, and one byte behind. `bytes` begin where the
 /// block does.
 #[inline(never)]
-pub(super) fn tiny(filter: &[[u8; 8]], bytes: &[u8], triples: &Hits, hits: &mut Hits) {
+pub(super) fn tiny(filter: &[[u8; 8]], bytes: &[u8], triples: &Hits, windows: &mut Windows) {
     let mut count = 0;
-    let passed = |window: [u8; 2]| {
+    let mut note = |at, window| {
         let window = u16::from_le_bytes(window);
         let word = filter.get(usize::from(window >> 6));
-        word.is_some_and(|word| u64::from_le_bytes(*word) >> (window & 63) & 1 != 0)
+        let passed = word.is_some_and(|word| u64::from_le_bytes(*word) >> (window & 63) & 1 != 0);
+        count = windows.note(count, at, window.into(), passed);
     };
     for at in triples.places() {
         if let Some([a, b, c]) = bytes.get(at..).and_then(<[u8]>::first_chunk::<3>) {
-            count = hits.note(count, at, passed([*a, *b]));
-            count = hits.note(count, at + 1, passed([*b, *c]));
+            note(at, [*a, *b]);
+            note(at + 1, [*b, *c]);
         } else if let Some(two) = bytes.get(at..).and_then(<[u8]>::first_chunk::<2>) {
-            count = hits.note(count, at, passed(*two));
+            note(at, *two);
         }
     }
-    hits.count = count;
+    windows.places.count = count;
 }
 
 /// Places of a filter of triples are the upper bits of hashes; the filter has at least one word.

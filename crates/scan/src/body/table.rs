@@ -8,6 +8,7 @@ use super::layout::{
     tag, window_hash,
 };
 use super::place::Place;
+use super::sweep::{BLOCK, Windows};
 use crate::definitions::bytes::{slice, u16_at, u32_at, u64_at};
 use crate::definitions::pages::Section;
 
@@ -147,7 +148,6 @@ impl<'d> Row<'d> {
         };
         let (filter, second) = filter.split_at_checked(halves)?;
         sound.then_some(Table {
-            lane,
             filter,
             second,
             buckets,
@@ -180,7 +180,6 @@ impl<'d> Row<'d> {
 /// The filter and the table of one lane.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Table<'d> {
-    pub(super) lane: Lane,
     /// The half of it that is asked for each window.
     filter: &'d [[u8; 8]],
     /// The half that is asked where the other one passed, so that this one lies in a processor's
@@ -237,62 +236,56 @@ impl<'d> Table<'d> {
             .unwrap_or_default()
     }
 
-    /// The windows at these positions of a file, reduced to those that have an entry.
+    /// Those of the windows that have an entry; `base` is where in the file their places are
+    /// counted from.
     ///
     /// A window of a clean file seldom has one, so most of the work is waiting for the memory where
     /// it would stand. In each of these loops no window waits for the one before.
-    pub(super) fn candidates(
+    pub(super) fn candidates<'c>(
         &self,
-        file: &[u8],
-        positions: impl Iterator<Item = usize>,
-        candidates: &mut Vec<Candidate>,
-    ) {
-        candidates.clear();
-        for position in positions {
-            let Some(window) = window_at(file, position, self.lane.width()) else {
-                continue;
-            };
+        windows: &Windows,
+        base: usize,
+        candidates: &'c mut Vec<Candidate>,
+    ) -> &'c [Candidate] {
+        candidates.resize(BLOCK, Candidate::default());
+        let mut count = 0;
+        for (place, window) in windows.all() {
             let hash = window_hash(window);
-            let passed = self.passes_second(hash);
-            candidates.push(Candidate {
-                position,
-                hash,
-                bucket: (0, 0),
-            });
-            candidates.truncate(candidates.len() - usize::from(!passed));
+            if let Some(slot) = candidates.get_mut(count) {
+                (slot.position, slot.hash) = (base + place, hash);
+            }
+            count += usize::from(self.passes_second(hash));
         }
+        let candidates = candidates.get_mut(..count).unwrap_or_default();
         for candidate in candidates.iter_mut() {
             candidate.bucket = self.bucket(candidate.hash).unwrap_or_default();
         }
-        candidates.retain(|candidate| {
+        let mut count = 0;
+        for at in 0..candidates.len() {
+            let Some(candidate) = candidates.get(at).copied() else {
+                break;
+            };
             let bytes = self.bytes_of(candidate.bucket);
             let (entries, _) = bytes.as_chunks::<LANE_ENTRY_BYTES>();
             let wanted = lane_tag(candidate.hash).to_le_bytes();
-            entries.iter().fold(false, |found, entry| {
+            let has_one = entries.iter().fold(false, |found, entry| {
                 found | (entry.first_chunk() == Some(&wanted))
-            })
-        });
+            });
+            if let Some(slot) = candidates.get_mut(count) {
+                *slot = candidate;
+            }
+            count += usize::from(has_one);
+        }
+        candidates.get(..count).unwrap_or_default()
     }
 }
 
 /// A window of a file that passed a filter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Candidate {
     pub(super) position: usize,
     hash: u64,
     bucket: (u32, u32),
-}
-
-/// The bytes of a window as a little-endian integer.
-#[inline]
-fn window_at(file: &[u8], position: usize, width: usize) -> Option<u64> {
-    let rest = file.get(position..)?;
-    if let Some(eight) = rest.first_chunk::<8>() {
-        let beyond = 64_u32.saturating_sub(8 * u32::try_from(width).unwrap_or(8));
-        return Some(u64::from_le_bytes(*eight) & (u64::MAX >> (beyond & 63)));
-    }
-    let bytes = rest.get(..width)?.iter().rev();
-    Some(bytes.fold(0, |window, byte| window << 8 | u64::from(*byte)))
 }
 
 /// A place that guards are looked for at without a search.
