@@ -35,8 +35,8 @@ const PAIR_OFTEN: f64 = 32.0;
 const PAIR_COST: f64 = 0.01;
 /// What trying a place costs, measured in candidates in a mebibyte.
 const ANCHOR_COST: f64 = 0.05;
-/// What each try costs a signature that has its place for itself, whatever stands there: it is made for
-/// each file.
+/// What each try costs, whatever stands there: it is made for each file. Those that share a place share
+/// it.
 const TRY_COST: f64 = 0.5;
 /// What a place costs at which all files of a type hold the same.
 const COMMON_ANCHOR_COST: f64 = 100.0;
@@ -500,7 +500,7 @@ fn anchor(pattern: &Pattern, frequencies: &Frequencies, shared: f64) -> Option<C
                 COMMON_ANCHOR_COST
             } else {
                 let found = ANCHOR_COST * tries * frequencies.quad(window).min(100.0);
-                found + TRY_COST * tries / (shared * shared)
+                found + TRY_COST * tries / shared
             },
         },
         None => Choice {

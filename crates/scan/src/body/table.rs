@@ -323,15 +323,12 @@ impl<'d> Anchor<'d> {
     #[inline]
     pub(super) fn guards(&self, file: &[u8], at: usize) -> impl Iterator<Item = u32> + 'd {
         let wanted = match slice(file, at, self.width) {
-            Some([]) => Some(NO_TAG),
-            Some(bytes) => Some(tag(anchor_hash(bytes))),
+            Some([]) => NO_TAG,
+            Some(bytes) => tag(anchor_hash(bytes)),
             // The file ends before.
-            None => None,
+            None => return tagged(&[], NO_TAG),
         };
-        let entries = self.entries;
-        wanted
-            .into_iter()
-            .flat_map(move |wanted| tagged(entries, wanted))
+        tagged(self.entries, wanted)
     }
 }
 
@@ -339,6 +336,7 @@ impl<'d> Anchor<'d> {
 const FEW_ENTRIES: usize = 16;
 
 /// The guards with a tag, of entries in the order of their tags.
+#[inline]
 fn tagged(entries: &[[u8; ENTRY_BYTES]], wanted: u32) -> impl Iterator<Item = u32> + '_ {
     let have = |entry: &[u8; ENTRY_BYTES]| u32_at(entry, 0).unwrap_or(0);
     // Most anchors have a few, and a file none of them: the sum is quicker than any search.
@@ -350,10 +348,8 @@ fn tagged(entries: &[[u8; ENTRY_BYTES]], wanted: u32) -> impl Iterator<Item = u3
     } else {
         entries.partition_point(|entry| have(entry) < wanted)
     };
-    entries
-        .get(first..)
-        .unwrap_or_default()
-        .iter()
+    let from_there = entries.get(first..).unwrap_or_default().iter();
+    from_there
         .take_while(move |entry| have(entry) == wanted)
         .filter_map(|entry| Some(u32_at(entry, 4)? >> 2))
 }

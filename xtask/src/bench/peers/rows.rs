@@ -13,6 +13,9 @@ use crate::bench::figure::Figure;
 
 /// Runs of each side, in turns.
 const REPEATS: usize = 5;
+/// Runs of each kind where two figures of nearly one size are compared: what else the machine does
+/// changes each by a tenth and more.
+const CLOSE_REPEATS: usize = 15;
 /// Exit codes of a scan: nothing found, something found, something not wholly scanned.
 const SCANNED: &[i32] = &[0, 1, 2];
 
@@ -177,7 +180,7 @@ pub(super) fn growth(peers: &Peers<'_>) -> anyhow::Result<Vec<Figure>> {
     let mut figures = Vec::new();
     for kind in files::kinds(peers)? {
         let (mut few, mut many) = (Vec::new(), Vec::new());
-        for _ in 0..REPEATS {
+        for _ in 0..CLOSE_REPEATS {
             few.push(run(peers.scan(&real, 1, &[&kind.folder])?, SCANNED)?.cpu);
             many.push(run(peers.scan(&large, 1, &[&kind.folder])?, SCANNED)?.cpu);
         }
