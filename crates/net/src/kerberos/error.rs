@@ -125,12 +125,14 @@ impl KerberosError {
     }
 }
 
+/// A span in the unit that fits it, rounded: what is measured over a network is seldom exact.
 fn span(seconds: i64) -> String {
     let seconds = seconds.unsigned_abs();
+    let rounded = |unit: u64| seconds.saturating_add(unit / 2) / unit;
     match seconds {
         0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        _ => format!("{} h", seconds / 3600),
+        120..7200 => format!("{} min", rounded(60)),
+        _ => format!("{} h", rounded(3600)),
     }
 }
 
@@ -166,6 +168,10 @@ mod tests {
             "{}",
             skew(-7300)
         );
+        for nearly in [1199, 1200, 1201] {
+            let told = skew(nearly);
+            assert!(told.contains("20 min ahead of its own"), "{told}");
+        }
         assert!(
             skew(600).contains("10 min ahead of its own"),
             "{}",
