@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
-use scan::body_layout::{FOLD, Lane, offset, window_hash};
+use scan::body_layout::{FOLD, Lane, is_sampled, offset, window_hash};
 
 use super::frequency::{Frequencies, RARE};
 use super::model::{
@@ -322,7 +322,7 @@ impl<'f> Chooser<'f> {
         let taken = self.taken.get(&window).copied().unwrap_or(0);
         let pair = bytes
             .first_chunk::<2>()
-            .filter(|_| lane.step() == 1)
+            .filter(|_| lane.is_everywhere())
             .map_or(0.0, |pair| self.frequencies.pair(*pair));
         (window, often * f64::from(taken + 1) + pair * PAIR_COST)
     }
@@ -335,6 +335,10 @@ impl<'f> Chooser<'f> {
         element: usize,
         run: &[Masked],
     ) -> Option<Choice> {
+        let sampled = self.literal(part, start, element, run, Lane::Long);
+        if let Some(sampled) = sampled {
+            return Some(sampled);
+        }
         let lane = Lane::of(run.len())?;
         let best = self.literal(part, start, element, run, lane)?;
         // One rare window is better than four of which some are frequent.
@@ -377,9 +381,14 @@ impl<'f> Chooser<'f> {
                 Some(_) | None => often,
             };
             expected.push(self.expected(often, bytes, lane));
-            let Some(at) = expected.len().checked_sub(lane.step()) else {
+            let Some(at) = expected.len().checked_sub(lane.windows()) else {
                 continue;
             };
+            if let (Lane::Long, [first, second, ..]) = (lane, bytes)
+                && !is_sampled(*first, *second)
+            {
+                continue;
+            }
             let found = mean(expected.get(at..).unwrap_or_default());
             if best.is_none_or(|(_, least)| found < least) {
                 best = Some((at, found));
@@ -390,7 +399,7 @@ impl<'f> Chooser<'f> {
             }
         }
         let (at, found) = best?;
-        let windows = expected.get(at..at + lane.step())?;
+        let windows = expected.get(at..at + lane.windows())?;
         let windows = windows.iter().map(|(window, _)| *window).collect();
         Some(Choice {
             part,

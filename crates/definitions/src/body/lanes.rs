@@ -60,14 +60,14 @@ impl Tables {
                 let Some(entries) = self.lanes.get_mut(usize::from(*lane as u8)) else {
                     return Err(CompileError);
                 };
-                if lane.step() == 1 {
+                if lane.is_everywhere() {
                     self.windows
                         .extend(windows.iter().map(|window| (*lane, *window)));
                 }
                 for (at, window) in (0..).zip(windows) {
                     // A guard's number leaves two bits for the window's place in the literal. Several
                     // windows of a lane that looks at each position begin it all.
-                    let at = if lane.step() == 1 { 0 } else { at };
+                    let at = if lane.is_everywhere() { 0 } else { at };
                     let packed = number
                         .checked_mul(4)
                         .and_then(|packed| packed.checked_add(at))

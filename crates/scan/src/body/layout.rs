@@ -2,7 +2,7 @@
 //! mean is described in `docs/definitions-format.md`; all integers are little-endian.
 
 /// The version of both sections, their first four bytes.
-pub const BODY_VERSION: u32 = 6;
+pub const BODY_VERSION: u32 = 7;
 /// Rows of the table of targets: one for each number of [`crate::Target`].
 pub const TARGETS: usize = 15;
 /// Bytes before the table of targets.
@@ -50,9 +50,9 @@ pub const MAX_LOGIC_DEPTH: usize = 256;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Lane {
-    /// Eight bytes at each fourth position: literals of 11 bytes and more.
+    /// Eight bytes at each sampled position (see [`is_sampled`]): literals that have one.
     Long = 0,
-    /// Four bytes at each fourth position: literals of 7 to 10 bytes.
+    /// Four bytes at each fourth position: other literals of 7 bytes and more.
     Middle = 1,
     /// Four bytes at each position: literals of 4 to 6 bytes.
     Short = 2,
@@ -74,32 +74,48 @@ impl Lane {
         }
     }
 
-    /// Positions from one window to the next.
+    /// Windows of a guard, at positions that follow each other: one of them stands where the lane looks.
     #[must_use]
-    pub const fn step(self) -> usize {
+    pub const fn windows(self) -> usize {
         match self {
-            Self::Long | Self::Middle => 4,
-            Self::Short | Self::Tiny => 1,
+            Self::Middle => 4,
+            Self::Long | Self::Short | Self::Tiny => 1,
         }
     }
 
-    /// The shortest literal that always holds a window.
+    /// Whether the lane looks at each position.
     #[must_use]
-    pub const fn literal(self) -> usize {
-        self.width() + self.step() - 1
+    pub const fn is_everywhere(self) -> bool {
+        matches!(self, Self::Short | Self::Tiny)
     }
 
-    /// The lane for a literal, if it is long enough for one.
+    /// The shortest literal that always holds a window, where there is one at all.
+    #[must_use]
+    pub const fn literal(self) -> usize {
+        self.width() + self.windows() - 1
+    }
+
+    /// The lane for a literal of so many bytes without a sampled position, if it is long enough for one.
     #[must_use]
     pub const fn of(literal: usize) -> Option<Self> {
         match literal {
             0 | 1 => None,
             2 | 3 => Some(Self::Tiny),
             4..=6 => Some(Self::Short),
-            7..=10 => Some(Self::Middle),
-            _ => Some(Self::Long),
+            _ => Some(Self::Middle),
         }
     }
+}
+
+/// What the difference of two bytes must be, modulo four, where a window of the long lane begins: the
+/// value that clean files hold least often. Runs of one byte have none.
+pub const SAMPLED: u8 = 2;
+
+/// Whether a window of the long lane begins at two bytes, in any case.
+#[must_use]
+#[inline]
+pub const fn is_sampled(first: u8, second: u8) -> bool {
+    first.wrapping_sub(second) & 3 == SAMPLED
 }
 
 /// What is looked for is compared without regard to this bit of each byte, so that one filter

@@ -215,7 +215,9 @@ impl<'d> Patterns<'d> {
             let with_next = block.get(..=BLOCK / 4).unwrap_or(block);
             let block = block.get(..BLOCK / 4).unwrap_or(block);
             if !long.filter().is_empty() {
-                sweep::long(long.filter(), with_next, &mut room.windows);
+                let bytes = file.get(start..).unwrap_or_default();
+                sweep::sampled(bytes, &mut room.places);
+                sweep::long(long.filter(), bytes, &room.places, &mut room.windows);
                 done = done.and_then(|()| self.look_up(&long, start, room, subject, state, budget));
             }
             if !middle.filter().is_empty() {
@@ -224,7 +226,7 @@ impl<'d> Patterns<'d> {
                     done.and_then(|()| self.look_up(&middle, start, room, subject, state, budget));
             }
             if !triples.is_empty() {
-                sweep::triples(triples, with_next, &mut room.triples);
+                sweep::triples(triples, with_next, &mut room.places);
                 done = done.and_then(|()| {
                     self.around_triples([&short, &tiny], start, room, subject, state, budget)
                 });
@@ -236,7 +238,7 @@ impl<'d> Patterns<'d> {
         if !triples.is_empty() && done.is_ok() {
             let start = words.len().saturating_sub(1) * 4;
             let last = file.get(start..).unwrap_or_default();
-            sweep::last_triples(triples, last, &mut room.triples);
+            sweep::last_triples(triples, last, &mut room.places);
             done = self.around_triples([&short, &tiny], start, room, subject, state, budget);
         }
         done.and_then(|()| self.arm_anchored(row, subject, state, budget))
@@ -256,18 +258,12 @@ impl<'d> Patterns<'d> {
         if !short.is_empty() {
             let lead = block.min(1);
             let bytes = bytes_from(block - lead);
-            sweep::short(
-                short.filter(),
-                bytes,
-                lead,
-                &room.triples,
-                &mut room.windows,
-            );
+            sweep::short(short.filter(), bytes, lead, &room.places, &mut room.windows);
             self.look_up(short, block - lead, room, subject, state, budget)?;
         }
         if !tiny.is_empty() {
             let bytes = bytes_from(block);
-            sweep::tiny(tiny.filter(), bytes, &room.triples, &mut room.windows);
+            sweep::tiny(tiny.filter(), bytes, &room.places, &mut room.windows);
             self.look_up(tiny, block, room, subject, state, budget)?;
         }
         Ok(())

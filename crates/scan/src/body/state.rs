@@ -36,7 +36,7 @@ pub(crate) struct State {
 /// What is noted of one block of a file.
 #[derive(Debug, Default)]
 pub(super) struct Room {
-    pub(super) triples: Hits,
+    pub(super) places: Hits,
     pub(super) windows: Windows,
     pub(super) candidates: Vec<Candidate>,
 }
