@@ -11,6 +11,7 @@ use model::{Limit, Maturity, RuleMatch, Verdict};
 use crate::body::{Patterns, State};
 use crate::containers::Container;
 use crate::definitions::Definitions;
+use crate::executable::ExecutableFormat;
 use crate::facts::Facts;
 use crate::file_type::FileType;
 use crate::kind::Kind;
@@ -213,11 +214,12 @@ impl Run<'_, '_> {
             self.hit(Limit::Time);
         }
         if whole {
-            let executable = facts.executable.as_ref();
-            let mut sections = self.sections(bytes, executable);
+            let program = facts.executable.as_ref();
+            let program = program.filter(|found| found.format == ExecutableFormat::Pe);
+            let mut sections = self.sections(bytes, program);
             self.hash_ahead(&mut digests, &mut sections);
             self.match_hashes(&mut digests, &mut found);
-            self.match_imports(bytes, executable, &mut found);
+            self.match_imports(bytes, program, &mut found);
             self.match_sections(sections, &mut found);
         }
         self.match_patterns(bytes, facts, &mut found);

@@ -336,19 +336,22 @@ impl<'f> Chooser<'f> {
         run: &[Masked],
     ) -> Option<Choice> {
         let sampled = self.literal(part, start, element, run, Lane::Long);
-        if let Some(sampled) = sampled {
-            return Some(sampled);
+        if sampled
+            .as_ref()
+            .is_some_and(|choice| choice.cost <= SHORT_LANE_COST)
+        {
+            return sampled;
         }
         let lane = Lane::of(run.len())?;
-        let best = self.literal(part, start, element, run, lane)?;
+        let of_length = self.literal(part, start, element, run, lane);
         // One rare window is better than four of which some are frequent.
-        let shorter = (lane < Lane::Short && best.cost > SHORT_LANE_COST)
+        let shorter = (lane < Lane::Short)
             .then(|| self.literal(part, start, element, run, Lane::Short))
             .flatten();
-        Some(match shorter {
-            Some(shorter) if shorter.cost < best.cost => shorter,
-            Some(_) | None => best,
-        })
+        [sampled, of_length, shorter]
+            .into_iter()
+            .flatten()
+            .min_by(|left, right| left.cost.total_cmp(&right.cost))
     }
 
     /// The best literal for a lane in a run of fixed bytes.

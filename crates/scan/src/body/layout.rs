@@ -1,5 +1,5 @@
 //! The numbers of the body pattern sections, shared by their reader and the compiler. What they
-//! mean is described in `docs/definitions-format.md`; all integers are little-endian.
+//! mean is described in `docs/patterns-format.md`; all integers are little-endian.
 
 /// The version of both sections, their first four bytes.
 pub const BODY_VERSION: u32 = 7;
@@ -108,7 +108,8 @@ impl Lane {
 }
 
 /// What the difference of two bytes must be, modulo four, where a window of the long lane begins: the
-/// value that clean files hold least often. Runs of one byte have none.
+/// value that clean files hold least often (12 % of the positions of ELF files, 18 of PE, 19 of Python, 21 of
+/// web pages). Runs of one byte have none.
 pub const SAMPLED: u8 = 2;
 
 /// Whether a window of the long lane begins at two bytes, in any case.
@@ -248,8 +249,6 @@ pub mod offset {
     pub const LAST_SECTION: u8 = 5;
     pub const SECTION: u8 = 6;
     pub const VERSION_INFO: u8 = 7;
-    /// The pattern belongs to a group that macros ask for; its matches count for no signature.
-    pub const GROUP: u8 = 8;
     pub const WHOLE_SECTION: u8 = 9;
 }
 
@@ -281,7 +280,6 @@ pub mod subsignature {
     pub const PATTERNS: u8 = 0;
     pub const EXPRESSION: u8 = 1;
     pub const COMPARISON: u8 = 2;
-    pub const MACRO: u8 = 3;
 }
 
 /// What stands before or behind a part.

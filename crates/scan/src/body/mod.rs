@@ -389,9 +389,6 @@ impl<'d> Patterns<'d> {
         let Some(end) = part.matches(subject.file, start, budget)? else {
             return Ok(false);
         };
-        if guard.pattern == 0 {
-            return Ok(true);
-        }
         near::surrounded(self.programs, guard, (start, end), subject, budget)
     }
 }

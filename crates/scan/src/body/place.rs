@@ -50,7 +50,7 @@ impl Place {
     #[inline]
     pub(super) fn range(&self, facts: &Facts, length: usize) -> Option<Range> {
         match self.kind {
-            offset::ANY | offset::GROUP => return Some(Range::Between(0, length)),
+            offset::ANY => return Some(Range::Between(0, length)),
             offset::VERSION_INFO => return Some(Range::VersionInfo),
             _ => {}
         }

@@ -7,7 +7,7 @@ use super::layout::{SAMPLED, filter_bits, is_sampled, triple_hash, window_hash};
 pub(super) const BLOCK: usize = 4096;
 
 /// Which bits are set in each byte, the lowest first.
-const SET_BITS: [[u16; 8]; 256] = set_bits();
+static SET_BITS: [[u16; 8]; 256] = set_bits();
 
 #[expect(clippy::indexing_slicing, reason = "at compile time")]
 const fn set_bits() -> [[u16; 8]; 256] {

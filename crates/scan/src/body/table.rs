@@ -15,7 +15,7 @@ use crate::definitions::pages::Section;
 /// What stands at a position if the guard does.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Guard {
-    /// Places of programs; a part or pattern of 0 is none.
+    /// Places of programs.
     pub(super) signature: usize,
     pub(super) part: usize,
     pub(super) distance: u32,

@@ -6,7 +6,7 @@ use model::verdict::Remark;
 use super::Run;
 use super::digest::Digests;
 use crate::definitions::{Algorithm, DefinitionsError, Hashed};
-use crate::executable::{Executable, ExecutableFormat};
+use crate::executable::Executable;
 
 impl Run<'_, '_> {
     /// The rules for these bytes as a whole.
@@ -20,10 +20,9 @@ impl Run<'_, '_> {
     pub(super) fn sections<'b>(
         &self,
         bytes: &'b [u8],
-        executable: Option<&Executable>,
+        program: Option<&Executable>,
     ) -> Vec<Digests<'b>> {
-        let Some(executable) = executable.filter(|found| found.format == ExecutableFormat::Pe)
-        else {
+        let Some(executable) = program else {
             return Vec::new();
         };
         if !self.has_tables(Hashed::Section) {
@@ -63,11 +62,10 @@ impl Run<'_, '_> {
     pub(super) fn match_imports(
         &mut self,
         bytes: &[u8],
-        executable: Option<&Executable>,
+        program: Option<&Executable>,
         found: &mut Vec<u32>,
     ) {
-        let Some(executable) = executable.filter(|found| found.format == ExecutableFormat::Pe)
-        else {
+        let Some(executable) = program else {
             return;
         };
         if !self.has_tables(Hashed::Imports) {

@@ -13,16 +13,11 @@ pub(super) fn md5_of_each(
     mut go_on: impl FnMut() -> bool,
 ) -> Vec<Option<[u8; 16]>> {
     let mut hashes = vec![None; sequences.len()];
-    let mut waiting = sequences.iter().copied().enumerate();
-    let mut refused = false;
+    let waiting = sequences.iter().copied().enumerate();
+    let mut waiting = waiting.take_while(|_| go_on());
     let mut begun: Vec<Stream<'_>> = Vec::with_capacity(2);
     loop {
         while begun.len() < 2
-            && waiting.len() > 0
-            && {
-                refused = refused || !go_on();
-                !refused
-            }
             && let Some(next) = waiting.next()
         {
             begun.push(Stream::new(next));
