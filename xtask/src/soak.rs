@@ -101,8 +101,10 @@ fn prove(workspace: &Workspace, proof: &Proof, folder: &Path, logs: &Path) -> an
                 labels.join(", ")
             )
         })?;
-    let prepared = folder.join("prepared").join(&proof.name);
+    let mut prepared = folder.join("prepared");
     if let Some(program) = &proof.prepare {
+        // Proofs with the same program share what it fetched.
+        prepared.extend(Path::new(program).file_name());
         prepare(&workspace.root.join(program), &prepared)?;
     }
     let environment = Environment::of(workspace, &built, &scratch, logs);

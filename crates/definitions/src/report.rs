@@ -145,7 +145,10 @@ impl Report {
 
     /// Notes how many rules of a format are used.
     pub(crate) fn used(&mut self, kind: &'static str, count: u64) {
-        self.kinds.entry(kind).or_default().used += count;
+        // Of a kind that no source has nothing is said.
+        if count > 0 {
+            self.kinds.entry(kind).or_default().used += count;
+        }
     }
 
     /// How many lines and sources somebody should look at.

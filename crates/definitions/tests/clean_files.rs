@@ -1,5 +1,6 @@
-//! Our own rules hit no file that the system's packages brought: a part of them here, all of them
-//! in the long proof (GARRISON_SOAK), where going through them takes minutes.
+//! Our own rules hit no clean file: a part of those that the system's packages brought here; in the
+//! long proof (GARRISON_SOAK) every file of the root file system, and the packages in the folder
+//! that GARRISON_SOAK_FOLDER names.
 
 #![allow(
     clippy::unwrap_used,
@@ -9,104 +10,62 @@
     reason = "a test may stop at a broken expectation"
 )]
 
+mod machine;
 mod setup;
 
-use std::fs;
-use std::path::{Path, PathBuf};
-
 use definitions::load;
-use scan::{Input, Limits, Scanner};
-use setup::{TestWatch, open, own_content};
-
-/// Larger files are left out: they are few, and what rules bound by size can't hit them.
-const MAX_FILE_BYTES: u64 = 32 << 20;
+use setup::{open, own_content};
 
 /// Files that are looked at when there is little time.
 const FILES_IN_SHORT: usize = 400;
 
-/// Where packages put files, and nobody else.
-fn folders() -> Vec<PathBuf> {
-    let all = ["/usr/bin", "/usr/sbin", "/usr/lib", "/usr/share", "/etc"];
-    all.iter()
-        .map(PathBuf::from)
-        .filter(|folder| folder.is_dir())
-        .collect()
-}
-
-fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = fs::read_dir(folder) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let Ok(metadata) = fs::symlink_metadata(entry.path()) else {
-            continue;
-        };
-        if metadata.is_dir() {
-            files(&entry.path(), found);
-        } else if metadata.is_file() && metadata.len() <= MAX_FILE_BYTES {
-            found.push(entry.path());
-        }
-    }
+#[derive(Default)]
+struct Scanned {
+    files: u64,
+    /// Those of which a limit left something unread.
+    not_whole: u64,
+    /// A line for each rule that hit a file, and whether it enforces.
+    hits: Vec<(bool, String)>,
 }
 
 #[test]
 fn no_rule_that_enforces_hits_a_clean_file() {
-    let in_full = std::env::var_os("GARRISON_SOAK").is_some();
-    let mut paths = Vec::new();
-    for folder in folders() {
-        files(&folder, &mut paths);
-    }
-    paths.sort();
-    assert!(!paths.is_empty(), "no files in {:?}", folders());
-    if !in_full {
+    let packages = machine::packages();
+    let paths = if machine::in_full() {
+        [machine::everything(), packages.clone()].concat()
+    } else {
         // Evenly from everywhere, and the same ones each time.
-        let step = paths.len().div_ceil(FILES_IN_SHORT);
-        paths = paths.into_iter().step_by(step).collect();
-    }
+        let all = machine::of_packages();
+        let step = all.len().div_ceil(FILES_IN_SHORT);
+        all.into_iter().step_by(step).collect()
+    };
     let definitions = open(&load(&[own_content()]).unwrap());
-    let next = std::sync::atomic::AtomicUsize::new(0);
-    let hits = std::sync::Mutex::new(Vec::new());
-    let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let mut scanner = Scanner::new(&definitions);
-                let limits = Limits {
-                    depth: 2,
-                    ..Limits::default()
-                };
-                while let Some(path) =
-                    paths.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
-                {
-                    let Ok(bytes) = fs::read(path) else {
-                        continue;
-                    };
-                    let mut watch = TestWatch::default();
-                    let verdict = scanner.scan(Input::whole(&bytes), &limits, &mut watch);
-                    for found in &verdict.matches {
-                        let member = found.member.join(" > ");
-                        let line = format!(
-                            "{:?} {} {} {member}",
-                            found.maturity,
-                            found.rule,
-                            path.display()
-                        );
-                        println!("{line}");
-                        hits.lock()
-                            .unwrap()
-                            .push((found.maturity == model::Maturity::Enforcing, line));
-                    }
-                }
-            });
-        }
-    });
-    let hits = hits.into_inner().unwrap();
-    println!("{} files, {} hits in all", paths.len(), hits.len());
-    if let Some(log) = std::env::var_os("GARRISON_SOAK_LOG") {
-        let counts = format!("files: {}\nhits: {}\n", paths.len(), hits.len());
-        fs::write(log, counts).unwrap();
-    }
-    let enforcing: Vec<&String> = hits
+    let scanned = machine::scan_all(
+        &definitions,
+        &paths,
+        |scanned: &mut Scanned, path, verdict| {
+            scanned.files += 1;
+            scanned.not_whole += u64::from(!verdict.is_whole());
+            for found in &verdict.matches {
+                let member = found.member.join(" > ");
+                let maturity = found.maturity;
+                let line = format!("{maturity:?} {} {} {member}", found.rule, path.display());
+                println!("{line}");
+                scanned
+                    .hits
+                    .push((maturity == model::Maturity::Enforcing, line));
+            }
+        },
+    );
+    machine::count(&[
+        ("files", scanned.files),
+        ("packages", packages.len() as u64),
+        ("not whole", scanned.not_whole),
+        ("hits", scanned.hits.len() as u64),
+    ]);
+    assert!(scanned.files > 0, "no file could be read");
+    let enforcing: Vec<&String> = scanned
+        .hits
         .iter()
         .filter(|(enforcing, _)| *enforcing)
         .map(|(_, line)| line)

@@ -15,21 +15,16 @@
 
 #[path = "parity/corpus.rs"]
 mod corpus;
+mod machine;
 mod setup;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
 use definitions::load;
 use model::Limit;
-use scan::{Definitions, Input, Limits, Scanner, Watch};
 use setup::open;
 
 /// Files, and those that clamscan is asked of for the other direction, when there is little time.
@@ -38,41 +33,7 @@ const SHORT: (usize, usize) = (300, 40);
 const THIN: usize = 20;
 /// Files that clamscan is asked of in the long proof.
 const ASKED: usize = 6_000;
-/// Folders in which files come and go, or whose content is no file's.
-const LEFT_OUT: [&str; 6] = ["/proc", "/sys", "/dev", "/run", "/tmp", "/var/tmp"];
-
 type Names = BTreeSet<String>;
-
-struct Clock(Instant);
-
-impl Watch for Clock {
-    fn now(&mut self) -> Duration {
-        self.0.elapsed()
-    }
-
-    fn opening(&mut self, _: &[String]) {}
-}
-
-/// All files below a folder on its own file system.
-fn files(folder: &Path, left_out: &[PathBuf], found: &mut Vec<PathBuf>) {
-    let Ok(device) = fs::symlink_metadata(folder).map(|folder| folder.dev()) else {
-        return;
-    };
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).into_iter().flatten().flatten() {
-            let path = entry.path();
-            let Ok(metadata) = fs::symlink_metadata(&path) else {
-                continue;
-            };
-            if metadata.is_dir() && metadata.dev() == device && !left_out.contains(&path) {
-                folders.push(path);
-            } else if metadata.is_file() && metadata.len() > 0 {
-                found.push(path);
-            }
-        }
-    }
-}
 
 /// Numbers that are the same for the same seed (SplitMix64: Steele, Lea and Flood, 2014).
 struct Random(u64);
@@ -127,32 +88,6 @@ impl Scanned {
     }
 }
 
-fn scan_all(definitions: &Definitions, paths: &[PathBuf]) -> Scanned {
-    let limits = Limits::default();
-    let next = AtomicUsize::new(0);
-    let scanned = Mutex::new(Scanned::default());
-    let threads = std::thread::available_parallelism().map_or(2, usize::from);
-    std::thread::scope(|scope| {
-        for _ in 0..threads {
-            scope.spawn(|| {
-                let mut scanner = Scanner::new(definitions);
-                while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let mut bytes = Vec::new();
-                    let read = fs::File::open(path)
-                        .and_then(|file| file.take(limits.file_bytes).read_to_end(&mut bytes));
-                    if read.is_err() {
-                        continue;
-                    }
-                    let mut clock = Clock(Instant::now());
-                    let verdict = scanner.scan(Input::whole(&bytes), &limits, &mut clock);
-                    scanned.lock().unwrap().add(path, verdict);
-                }
-            });
-        }
-    });
-    scanned.into_inner().unwrap()
-}
-
 /// What clamscan finds in these files.
 fn clamscan(signatures: &Path, paths: &[PathBuf]) -> BTreeMap<PathBuf, Names> {
     let mut found: BTreeMap<PathBuf, Names> = BTreeMap::new();
@@ -202,20 +137,9 @@ fn thin(signatures: &Path) {
     }
 }
 
-fn count(counts: &[(&str, u64)]) {
-    let text: String = counts
-        .iter()
-        .map(|(what, number)| format!("{what}: {number}\n"))
-        .collect();
-    println!("{text}");
-    if let Some(log) = std::env::var_os("GARRISON_SOAK_LOG") {
-        fs::write(log, text).unwrap();
-    }
-}
-
 #[test]
 fn nothing_is_found_in_clean_files_that_clamscan_does_not_find() {
-    let in_full = std::env::var_os("GARRISON_SOAK").is_some();
+    let in_full = machine::in_full();
     let test = "nothing_is_found_in_clean_files_that_clamscan_does_not_find";
     let Some(signatures) = corpus::signatures(test) else {
         return;
@@ -223,30 +147,17 @@ fn nothing_is_found_in_clean_files_that_clamscan_does_not_find() {
     let seed = std::process::id().into();
     println!("seed {seed}");
     let mut random = Random(seed);
-    let (mut paths, mut packages) = (Vec::new(), Vec::new());
-    if in_full {
-        let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-        let mut left_out: Vec<PathBuf> = LEFT_OUT.map(PathBuf::from).into();
-        left_out.extend(checkout.canonicalize().ok());
-        let more = std::env::var("GARRISON_CLEAN_WITHOUT").unwrap_or_default();
-        left_out.extend(std::env::split_paths(&more));
-        files(Path::new("/"), &left_out, &mut paths);
-        if let Some(folder) = std::env::var_os("GARRISON_SOAK_FOLDER") {
-            files(Path::new(&folder), &[], &mut packages);
-        }
+    let (paths, packages) = if in_full {
+        (machine::everything(), machine::packages())
     } else {
-        for folder in ["/usr/bin", "/usr/lib", "/usr/share", "/etc"] {
-            files(Path::new(folder), &[], &mut paths);
-        }
-        paths.sort();
-        paths = random.choose(paths, SHORT.0);
-    }
+        (random.choose(machine::of_packages(), SHORT.0), Vec::new())
+    };
     if !in_full {
         thin(signatures.path());
     }
     let definitions = open(&load(&[signatures.path().to_path_buf()]).unwrap());
     let all: Vec<PathBuf> = paths.iter().chain(&packages).cloned().collect();
-    let scanned = scan_all(&definitions, &all);
+    let scanned = machine::scan_all(&definitions, &all, Scanned::add);
     for (limit, lines) in &scanned.limits {
         println!("limit {}: {} times", limit.name(), lines.len());
         lines.iter().take(12).for_each(|line| println!("  {line}"));
@@ -279,7 +190,7 @@ fn nothing_is_found_in_clean_files_that_clamscan_does_not_find() {
                 .map(|name| format!("{} {name}", path.display())),
         );
     }
-    count(&[
+    machine::count(&[
         ("files", scanned.files),
         ("packages", packages.len() as u64),
         ("bytes", scanned.bytes),

@@ -102,6 +102,8 @@ fn levels_ignore_lists_and_the_merely_unwanted_are_no_faults() {
     let report = lint(&wanted, &sources, &mut |_| {}).unwrap();
     assert_eq!((report.faults(), report.kinds["hdu"].used), (0, 1));
     assert_eq!(report.kinds["hdb"].used, 1);
+    // Nothing is said of formats that there were none of.
+    assert!(!report.kinds.contains_key("yar"), "{:?}", report.kinds);
 }
 
 #[test]
