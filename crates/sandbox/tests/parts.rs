@@ -10,9 +10,14 @@
 
 mod setup;
 
+use std::fs;
+use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
+
+use model::verdict::Remark;
 use model::{FileOutcome, Verdict};
 use sandbox::{Pool, PoolConfig, Sealed};
-use setup::{config, definitions_of, judged, scan, trusted};
+use scan::layout::PAGE_BYTES;
+use setup::{config, definitions_of, judged, scan, signed_definitions_of, trusted};
 
 /// One rule for every file, one for ELF alone, one behind the gate.
 const RULES: &str = r#"
@@ -32,6 +37,12 @@ fn pool(workers: usize) -> Pool {
 fn rules(verdict: &Verdict) -> Vec<&str> {
     let rules = verdict.matches.iter().map(|found| found.rule.as_str());
     rules.collect()
+}
+
+fn kill_template(pool: &Pool) {
+    let template = i32::try_from(pool.template_process().unwrap()).unwrap();
+    let template = rustix::process::Pid::from_raw(template).unwrap();
+    rustix::process::kill_process(template, rustix::process::Signal::KILL).unwrap();
 }
 
 #[test]
@@ -110,9 +121,7 @@ fn new_definitions_and_a_new_template_begin_with_what_files_needed_so_far() {
     let fresh = pool.idle_processes();
     assert_eq!(rules(&judged(scan(&pool, GATED))), ["every", "gated"]);
     assert_eq!(pool.idle_processes(), fresh);
-    let template = i32::try_from(pool.template_process().unwrap()).unwrap();
-    let template = rustix::process::Pid::from_raw(template).unwrap();
-    rustix::process::kill_process(template, rustix::process::Signal::KILL).unwrap();
+    kill_template(&pool);
     assert_eq!(rules(&judged(scan(&pool, GATED))), ["every", "gated"]);
     assert_eq!(pool.idle_processes().len(), 1);
     assert_eq!(pool.parts_needed(), 1);
@@ -120,6 +129,37 @@ fn new_definitions_and_a_new_template_begin_with_what_files_needed_so_far() {
     let one = "rule every { condition: filesize > 3 }";
     pool.reload(definitions_of(one, 3), &trusted()).unwrap();
     assert_eq!(rules(&judged(scan(&pool, GATED))), ["every"]);
+}
+
+/// What is left of the rules judges files, and each verdict says that it is not all.
+#[test]
+fn a_part_that_was_damaged_since_it_was_loaded_does_not_keep_a_template_from_starting() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.gdef");
+    fs::write(&path, signed_definitions_of(RULES, 1)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    let sealed = Sealed::from_file(fs::File::open(&path).unwrap().into(), 1 << 30).unwrap();
+    assert!(sealed.is_in_place());
+    let pool = Pool::new(config(), sealed, &trusted()).unwrap();
+    assert_eq!(rules(&judged(scan(&pool, GATED))), ["every", "gated"]);
+    assert_eq!(pool.parts_needed(), 1);
+
+    let bytes = fs::read(&path).unwrap();
+    let literal = b"a literal that hardly any file has";
+    // The gate has it first, which must be whole, and then the part, which has many pages.
+    let mut windows = bytes.windows(literal.len());
+    let place = windows.rposition(|window| window == literal).unwrap() + 10 * PAGE_BYTES;
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.write_all_at(b"A", place as u64).unwrap();
+    kill_template(&pool);
+
+    for content in [b"common", GATED, b"common"] {
+        let verdict = judged(scan(&pool, content));
+        assert_eq!(rules(&verdict), ["every"]);
+        assert!(!verdict.is_whole());
+        let remarks: Vec<Remark> = verdict.remarks.iter().map(|at| at.remark).collect();
+        assert_eq!(remarks, [Remark::DefinitionsDamaged]);
+    }
 }
 
 /// Every module is used for the first time by a worker, behind its filter and its limits.

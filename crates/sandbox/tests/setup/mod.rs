@@ -30,12 +30,16 @@ pub(crate) fn definitions(revision: u64) -> Sealed {
 }
 
 pub(crate) fn definitions_of(rule: &str, revision: u64) -> Sealed {
+    Sealed::from_bytes(&signed_definitions_of(rule, revision)).unwrap()
+}
+
+pub(crate) fn signed_definitions_of(rule: &str, revision: u64) -> Vec<u8> {
     let source = Source {
         name: "test.yar".into(),
         bytes: rule.as_bytes().to_vec(),
     };
     let compiled = build(&[source], DefinitionRevision(revision), &mut |_| {}).unwrap();
-    Sealed::from_bytes(&sign(&compiled, &key())).unwrap()
+    sign(&compiled, &key())
 }
 
 /// The test worker: beside the tests when these were copied somewhere, else where cargo built it.
