@@ -1,11 +1,15 @@
 //! The reader of definitions: any bytes as they are, and as a trusted key would have signed them.
 
+use std::sync::OnceLock;
+
+use definitions::{SigningKey, Source, build, sign};
+use model::DefinitionRevision;
 use scan::layout::{self, HASH_BYTES, PAGE_BYTES, SectionKind, TRAILER_BYTES};
 use scan::{Definitions, DefinitionsFile, TrustedKeys, VerifyMode, check_whole};
 
 use crate::Target;
 use crate::scanning::scan;
-use crate::setup::{file, key, source, trusted};
+use crate::setup::{self, source};
 
 const MOST_BYTES: usize = 96 << 10;
 
@@ -80,17 +84,33 @@ const CONTENTS: [&[u8]; 3] = [b"content", b"", b"MZ..abcdeg h.jk..lmn ABC abcd42
 
 /// A small program with two sections and imports.
 fn program() -> &'static [u8] {
-    static PROGRAM: std::sync::OnceLock<Vec<u8>> = std::sync::OnceLock::new();
+    static PROGRAM: OnceLock<Vec<u8>> = OnceLock::new();
     PROGRAM.get_or_init(|| crate::executables::few().swap_remove(1))
 }
 
 /// Small definitions, without YARA rules.
 fn files() -> Vec<Vec<u8>> {
-    static FILES: std::sync::OnceLock<Vec<Vec<u8>>> = std::sync::OnceLock::new();
-    FILES.get_or_init(make).clone()
+    static FILES: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    FILES.get_or_init(|| make(&key())).clone()
 }
 
-fn make() -> Vec<Vec<u8>> {
+/// A key that signs these files and no others: files that a compiler of another day made stay in
+/// the corpus of libFuzzer, and for this key a stranger signed them.
+fn key() -> SigningKey {
+    static SEED: OnceLock<[u8; HASH_BYTES]> = OnceLock::new();
+    let seed = SEED.get_or_init(|| layout::root_hash(0, &make(&setup::key()).concat()));
+    SigningKey::from_seed(seed).expect("any 32 bytes are a key")
+}
+
+fn trusted() -> TrustedKeys {
+    TrustedKeys::none().with(key().public_key())
+}
+
+fn make(key: &SigningKey) -> Vec<Vec<u8>> {
+    let file = |sources: &[Source], revision| {
+        let compiled = build(sources, DefinitionRevision(revision), &mut |_| {});
+        sign(&compiled.expect("these are signatures"), key)
+    };
     let md5 = "9a0364b9e99bb480dd25e1f0284c8555";
     let long = "cd".repeat(32);
     let hashes = [

@@ -14,6 +14,7 @@ What each target of the crate `fuzz` has had under libFuzzer, over all runs of `
 `make soak`, which add to it. A finding is a run that libFuzzer ended by itself: a crash, a hang, too
 much memory; each was mended and left a regression test, or is named in [parity.md](parity.md) or
 an issue. Short rounds of changed files are a part of `make test`.
+Runs on a format that has another version now are taken out.
 
 | target | CPU-seconds | runs | inputs kept | findings |
 |---|---:|---:|---:|---:|
