@@ -1,23 +1,13 @@
 //! Bombs: small files that would grow, repeat or turn in rings for ever. Each ends by a limit that
 //! is named, or by itself, and reads no more than the limits say.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
 use std::collections::BTreeSet;
 use std::io::{Cursor, Read as _};
 
+use crate::setup::made::{bzip2, lzma, ole2, pdf, quine, seven_zip, zstd};
+use crate::setup::{gzip, open, scan_with, source, tar, xz, zip};
 use model::{Limit, Verdict};
 use scan::{Definitions, Limits};
-use setup::made::{bzip2, lzma, ole2, pdf, quine, seven_zip, zstd};
-use setup::{gzip, open, scan_with, source, tar, xz, zip};
 
 fn nothing() -> Definitions {
     open(&[source(

@@ -1,25 +1,15 @@
 //! Each kind of hash list, judged by clamscan: over files made here it finds what Garrison finds
 //! with the same lists, and nothing else.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::setup::{gzip, key, pe, scan, source, trusted, zip};
 use definitions::{BuildOptions, Source, build_with, sign};
 use md5::Md5;
 use model::DefinitionRevision;
 use scan::{Definitions, VerifyMode};
-use setup::{gzip, key, pe, scan, source, trusted, zip};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
 

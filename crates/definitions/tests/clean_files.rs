@@ -2,19 +2,9 @@
 //! long proof (GARRISON_SOAK) every file of the root file system, and the packages in the folder
 //! that GARRISON_SOAK_FOLDER names.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod machine;
-mod setup;
-
+use crate::machine;
+use crate::setup::{open, own_content};
 use definitions::load;
-use setup::{open, own_content};
 
 /// Files that are looked at when there is little time.
 const FILES_IN_SHORT: usize = 400;

@@ -5,27 +5,16 @@
 //! to leave out, divided by colons. YARA rules are not among the signatures: those of the corpus hit
 //! clean files by design.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-#[path = "parity/corpus.rs"]
-mod corpus;
-mod machine;
-mod setup;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::machine;
+use crate::parity::corpus;
+use crate::setup::open;
 use definitions::load;
 use model::Limit;
-use setup::open;
 
 /// Files, and those that clamscan is asked of for the other direction, when there is little time.
 const SHORT: (usize, usize) = (300, 40);

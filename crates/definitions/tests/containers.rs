@@ -1,24 +1,14 @@
 //! Containers inside each other, limits, and damage.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
 use std::time::Duration;
 
-use model::Limit;
-use model::verdict::Remark;
-use scan::{Input, Limits, Scanner};
-use setup::{
+use crate::setup::{
     TestWatch, gzip, limits_hit, matched, needle, open, pe, scan, scan_with, source, tar, xz, zip,
     zip_by,
 };
+use model::Limit;
+use model::verdict::Remark;
+use scan::{Input, Limits, Scanner};
 use sha2::Digest;
 
 const NEEDLE: &[u8] = b"a NEEDLE in hay";

@@ -1,20 +1,11 @@
 //! ClamAV's containers: those of its own tests are opened, and altered ones are not.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
 use std::io::Write as _;
 
+use crate::setup;
+use crate::setup::corpus;
 use definitions::{BuildOptions, Source, Why, build_with, lint};
 use model::DefinitionRevision;
-use setup::corpus;
 use sha2::{Digest as _, Sha256};
 
 /// The databases that ClamAV's tests update from one to the next.

@@ -1,21 +1,11 @@
 //! Regular expressions that need more than one may have: the verdict names the limit, the signature
 //! and the way to the file, where clamscan says so in its debug output.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use crate::setup::{gzip, open, scan, source, zip};
 use model::{Limit, LimitHit};
-use setup::{gzip, open, scan, source, zip};
 
 const CLAMSCAN: &str = "/usr/bin/clamscan";
 

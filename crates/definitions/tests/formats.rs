@@ -1,21 +1,11 @@
 //! Each format that is opened: what is in it is found, whole and damaged, and clamscan finds it
 //! as well.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use setup::{made, matched, open, scan, scan_with, source};
+use crate::setup::{made, matched, open, scan, scan_with, source};
 use sha2::Digest;
 
 const NEEDLE: &[u8] = b"MZ a NEEDLE in hay\0\x01\x02\xfe\xff and more of it, so that it is packed";

@@ -1,22 +1,12 @@
 //! Hash tables: what is listed is found, nothing else is, and lists that allow or ignore hold.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
 use std::fmt::Write as _;
 
+use crate::setup::{gzip, open, scan, source, zip};
 use definitions::{BuildError, build};
 use md5::Md5;
 use model::DefinitionRevision;
 use model::verdict::Remark;
-use setup::{gzip, open, scan, source, zip};
 use sha2::{Digest as _, Sha256};
 
 /// A content of its own for each number; many share a size.

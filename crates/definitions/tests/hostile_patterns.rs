@@ -1,14 +1,6 @@
 //! Pattern sections that were altered, and signature lines that nobody meant: a short round, the
 //! long ones are in `fuzz/`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
 use definitions::body::{Compiler, read_ldb, read_ndb};
 use proptest::prelude::*;
 use scan::match_patterns;

@@ -1,22 +1,12 @@
 //! Whatever is left unread because there is too much of it is a limit that the verdict names.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
 use std::io::Write as _;
 use std::time::Duration;
 
+use crate::setup::made::{base64, bzip2, lzma, ole2, pdf, seven_zip, zstd};
+use crate::setup::{TestWatch, gzip, matched, needle, open, scan, scan_with, source, xz, zip_by};
 use model::{Limit, Verdict};
 use scan::{Definitions, Input, Limits, Scanner};
-use setup::made::{base64, bzip2, lzma, ole2, pdf, seven_zip, zstd};
-use setup::{TestWatch, gzip, matched, needle, open, scan, scan_with, source, xz, zip_by};
 
 fn hit(verdict: &Verdict) -> Vec<Limit> {
     verdict.limits.iter().map(|hit| hit.limit).collect()

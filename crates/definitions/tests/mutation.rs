@@ -1,19 +1,10 @@
 //! A short round of mutations on the stable toolchain; the long ones are in `fuzz/`.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
+use crate::setup;
+use crate::setup::{gzip, open, scan_with, source, tar, xz, zip, zip_by};
 use definitions::read_line;
 use proptest::prelude::*;
 use scan::Limits;
-use setup::{gzip, open, scan_with, source, tar, xz, zip, zip_by};
 
 fn samples() -> Vec<Vec<u8>> {
     let text = b"a NEEDLE in hay, and then some more hay around it".as_slice();

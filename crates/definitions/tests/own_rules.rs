@@ -1,22 +1,13 @@
 //! The content in `definitions/`: each rule finds what it is for, and not what merely looks alike.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
+use crate::setup;
+use crate::setup::{gzip, open, own_content, scan, zip};
 use definitions::{BuildOptions, Source, load};
 use model::Maturity;
 use scan::Definitions;
-use setup::{gzip, open, own_content, scan, zip};
 
 fn content() -> Vec<Source> {
     load(&[own_content()]).unwrap()

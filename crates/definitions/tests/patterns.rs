@@ -1,17 +1,7 @@
 //! Byte patterns from their text to the verdict.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
+use crate::setup::{open, scan, source};
 use model::Limit;
-use setup::{open, scan, source};
 
 /// Whether a signature line (for any file) finds the bytes.
 fn finds(kind: &str, line: &str, bytes: &[u8]) -> bool {

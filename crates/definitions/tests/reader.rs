@@ -1,22 +1,11 @@
 //! A second reader of definitions files, written from `docs/definitions-format.md` alone: it uses no
 //! number and no code of the first one. What it finds is what that page promises.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod second_reader;
-mod setup;
-
 use std::fmt::Write as _;
 
+use crate::second_reader::{Reader, index};
+use crate::setup::{file, source};
 use md5::{Digest as _, Md5};
-use second_reader::{Reader, index};
-use setup::{file, source};
 
 #[test]
 fn a_reader_written_from_the_page_alone_finds_what_was_listed() {

@@ -1,27 +1,15 @@
 //! The second reader of byte patterns, written from `docs/patterns-format.md` alone, finds what the first
 //! one finds: so the page is right, and has all that one needs.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod parity;
-mod second_reader;
-mod setup;
-
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::parity::{corpus, make};
+use crate::second_reader::Reader;
+use crate::second_reader::patterns::{Headers, Patterns, Subject};
+use crate::setup::{file, scan, source, trusted};
 use definitions::body::model::{Signature, Subsignature};
 use definitions::body::{read_ldb, read_ndb};
-use parity::{corpus, make};
 use scan::{Definitions, FileType, VerifyMode};
-use second_reader::Reader;
-use second_reader::patterns::{Headers, Patterns, Subject};
-use setup::{file, scan, source, trusted};
 
 type Names = BTreeSet<String>;
 

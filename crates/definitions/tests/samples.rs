@@ -1,22 +1,12 @@
 //! The samples of ClamAV's own tests: the same verdict as clamscan with the same signatures, but
 //! for the formats that docs/parity.md lists.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use setup::{open, scan, source};
+use crate::setup::{open, scan, source};
 
 const CLAMSCAN: &str = "/usr/bin/clamscan";
 const ARCHIVE: &str = "clamav-samples.tar.xz";

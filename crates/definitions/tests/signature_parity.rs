@@ -1,23 +1,12 @@
 //! Files made to satisfy real signatures, and variants that don't, judged by clamscan: what it
 //! finds is found here too, and nothing else.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod parity;
-mod setup;
-
 use std::collections::BTreeMap;
 
+use crate::parity::host::NotMade;
+use crate::parity::judge::{Outcome, compare};
+use crate::parity::{corpus, make};
 use definitions::body::{Signature, read_ldb, read_ndb, text};
-use parity::host::NotMade;
-use parity::judge::{Outcome, compare};
-use parity::{corpus, make};
 
 /// Signatures of one comparison, so that the folder of files stays small.
 const BATCH: usize = 2_000;

@@ -1,18 +1,8 @@
 //! Bad sources are named, all of them, by file and line.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
+use crate::setup::{open, scan, source};
 use definitions::{BuildError, BuildOptions, Source, Why, build, lint};
 use model::{DefinitionRevision, Maturity};
-use setup::{open, scan, source};
 
 fn unusable(sources: &[Source]) -> Vec<(String, Option<u64>, Why, String)> {
     lint(&BuildOptions::default(), sources, &mut |_| {})

@@ -1,15 +1,6 @@
 //! A definitions file that is not exactly what was signed is refused.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
+use crate::setup::{file, key, scan, source, trusted};
 use ::scan::layout::{HASH_BYTES, PAGE_BYTES, TRAILER_BYTES};
 use ::scan::{
     Definitions, DefinitionsError, DefinitionsFile, TrustedKeys, VerifyMode, WholeError,
@@ -19,7 +10,6 @@ use definitions::{SigningKey, build, sign};
 use model::DefinitionRevision;
 use model::verdict::Remark;
 use proptest::prelude::*;
-use setup::{file, key, scan, source, trusted};
 
 fn sample() -> Vec<u8> {
     let list = format!(

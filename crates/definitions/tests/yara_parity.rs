@@ -1,26 +1,17 @@
 //! YARA rules judged by yara itself: the same rules match the same files.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-mod yara;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 
+use crate::setup;
+use crate::yara;
+use crate::yara::corpus;
+use crate::yara::judge::{self, Matches};
 use definitions::{Source, build, sign};
 use model::{DefinitionRevision, Limit};
 use scan::{Definitions, Input, Limits, Scanner, VerifyMode};
-use yara::corpus;
-use yara::judge::{self, Matches};
 use yara_x_parser::ast::{AST, MetaValue};
 
 /// Of the sources, the made files and the machine's files every so many is tried in a short round.

@@ -1,22 +1,12 @@
 //! YARA rules are loaded a part at a time, when a file needs them.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    reason = "a test may stop at a broken expectation"
-)]
-
-mod setup;
-
 use std::time::Duration;
 
+use crate::setup::{TestWatch, file, matched, source, trusted};
 use ::scan::layout::{PAGE_BYTES, SECTION_BYTES, SECTION_TABLE, SectionKind};
 use ::scan::{Definitions, Input, Limits, Scanner, VerifyMode, Watch};
 use model::verdict::Remark;
 use model::{Limit, Verdict};
-use setup::{TestWatch, file, matched, source, trusted};
 
 /// One rule of each kind: for every file, for ELF alone, and behind the gate.
 const RULES: &str = r#"

@@ -11,6 +11,11 @@ use cargo_metadata::{Artifact, Message, TargetKind};
 use super::Selection;
 use crate::workspace::Workspace;
 
+/// A linker that failed gives back what it had written, so more than nothing is left afterwards.
+const SCARCE_BYTES: u64 = 1 << 30;
+/// `make check` and `make test` together, measured as what `target` holds.
+const WHOLE_BUILD_GB: u32 = 6;
+
 /// Optimised or not: what `cargo` calls a profile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Profile {
@@ -81,6 +86,27 @@ fn package_name(artifact: &Artifact, folder: &Path) -> String {
     }
 }
 
+/// What a disk with this much room has to do with a failed build. A linker without room may be killed
+/// in the middle of a word, so that its own messages don't say it.
+fn scarce(free: Option<u64>, folder: &Path) -> String {
+    match free {
+        Some(free) if free < SCARCE_BYTES => format!(
+            "; the disk of {} has {} MB left, and a whole build takes about {WHOLE_BUILD_GB} GB: \
+             make room there, or move the project to another disk",
+            folder.display(),
+            free / 1_000_000
+        ),
+        Some(_) | None => String::new(),
+    }
+}
+
+fn free_bytes(folder: &Path) -> Option<u64> {
+    // cargo makes the folder; without it the one that it would be in is asked.
+    let known = folder.ancestors().find(|folder| folder.is_dir())?;
+    let disk = rustix::fs::statvfs(known).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}
+
 #[derive(Debug)]
 pub(crate) struct Built {
     pub(crate) executables: Vec<Executable>,
@@ -117,7 +143,11 @@ pub(crate) fn build(
         }
     }
     if !cargo.wait().context("cargo build")?.success() {
-        bail!("the build failed; cargo's messages stand above");
+        let folder = workspace.metadata()?.target_directory.into_std_path_buf();
+        bail!(
+            "the build failed; cargo's messages stand above{}",
+            scarce(free_bytes(&folder), &folder)
+        );
     }
     let mut executables: Vec<Executable> = artifacts.iter().filter_map(Executable::of).collect();
     executables.sort_by(|one, other| one.label.cmp(&other.label));
@@ -145,4 +175,26 @@ pub(crate) fn build(
         programs,
         program_folder,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_build_on_a_full_disk_says_so() {
+        let folder = Path::new("/project/target");
+        let said = scarce(Some(287_000_000), folder);
+        assert!(said.contains("/project/target has 287 MB left"), "{said}");
+        assert_eq!(scarce(Some(80_000_000_000), folder), "");
+        assert_eq!(scarce(None, folder), "");
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_yet_is_on_the_disk_of_the_one_above() {
+        let above = tempfile::tempdir().unwrap();
+        let free = free_bytes(&above.path().join("target/debug")).unwrap();
+        let disk = rustix::fs::statvfs(above.path()).unwrap();
+        assert!(free > 0 && free <= disk.f_blocks * disk.f_frsize);
+    }
 }

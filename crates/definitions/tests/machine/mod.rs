@@ -1,8 +1,6 @@
 //! The files of this machine and of packages, for the tests over clean files: which they are, and how all of
 //! them are scanned.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;

@@ -1,7 +1,5 @@
 //! The generator of files for signatures, and the comparison with clamscan.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-
 pub(crate) mod corpus;
 pub(crate) mod expression;
 pub(crate) mod host;

@@ -1,8 +1,6 @@
 //! A reader of definitions files that was written from `docs/definitions-format.md` and
 //! `docs/patterns-format.md` alone: it uses no number and no code of the first one.
 
-#![allow(dead_code, reason = "each test binary uses its part")]
-
 pub(crate) mod patterns;
 
 use crate::setup::key;
