@@ -37,15 +37,21 @@ mod yara;
 mod yara_parity;
 mod yara_parts;
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
 /// A file that nobody names here would be a test that never runs.
 #[test]
 fn every_file_here_is_a_module() {
-    let named: std::collections::BTreeSet<&str> = include_str!("suite.rs")
+    let named: BTreeSet<&str> = include_str!("suite.rs")
         .lines()
         .filter_map(|line| line.strip_prefix("mod ")?.strip_suffix(';'))
         .collect();
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
-    for entry in std::fs::read_dir(&folder).unwrap() {
+    let folder = std::env::var_os("GARRISON_SOURCE_DIR").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")),
+        |root| PathBuf::from(root).join("crates/definitions"),
+    );
+    for entry in std::fs::read_dir(folder.join("tests")).unwrap() {
         let path = entry.unwrap().path();
         let is_source = path.is_dir() || path.extension().is_some_and(|ending| ending == "rs");
         let name = path.file_stem().unwrap().to_str().unwrap();
