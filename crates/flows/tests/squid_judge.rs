@@ -246,8 +246,11 @@ fn what_is_said_to_be_denied_is_denied_by_squid_and_what_is_permitted_passes() {
         permitted > rounds && blocked > rounds,
         "the configurations are too much alike: {counts:?}"
     );
+    // One request in twelve is not judged. A configuration is judged as a whole or not, so a few of them
+    // may be far from that.
+    let share = if rounds < 100 { 1 } else { 5 };
     assert!(
-        unknown * 3 < permitted + blocked,
+        unknown * share < permitted + blocked,
         "too much is not judged: {counts:?}"
     );
 }
