@@ -8,6 +8,7 @@ use yara_x_parser::ast::{AST, Error, Item, Rule, RuleFlags, WithSpan as _};
 use yara_x_parser::cst::{CST, SyntaxKind};
 
 use super::condition::{Names, Scope};
+use super::expression;
 use super::includes::{Namespace, Part};
 use super::needed::{Literals, Needed};
 use super::text::Text;
@@ -174,6 +175,17 @@ impl Reading {
                             line: Some(text.line(bad)),
                             reason: format!(
                                 "rule {}: expected UTF-8; write other bytes as \\x and two digits",
+                                rule.identifier.name
+                            ),
+                        });
+                        continue;
+                    }
+                    if let Some((at, reason)) = expression::refused_in(rule) {
+                        errors.push(SourceError {
+                            source: source.name.clone(),
+                            line: Some(text.line(at)),
+                            reason: format!(
+                                "rule {}: invalid regular expression: {reason}",
                                 rule.identifier.name
                             ),
                         });

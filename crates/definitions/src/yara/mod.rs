@@ -12,6 +12,7 @@ mod common;
 mod condition;
 mod divide;
 mod entries;
+mod expression;
 mod gate;
 mod group;
 mod includes;

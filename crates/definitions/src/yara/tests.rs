@@ -51,6 +51,35 @@ fn a_bad_rule_costs_one_rule() {
     assert_eq!(lines.len(), 3, "{errors:?}");
 }
 
+/// With them yara-x 1.22.1 panics, or goes on for ever.
+#[test]
+fn an_expression_that_repeats_nothing_costs_one_rule() {
+    let text = b"import \"pe\"\n\
+        rule one { strings: $a = /+x y/ wide condition: $a }\n\
+        rule two { strings: $a = /a{2}b(+c)/ condition: $a }\n\
+        rule three { condition: pe.pdb_path matches /(*x)/ }\n\
+        rule four { condition: for any i in (1..2) : (i == 1 and filename matches /a|+/) }\n\
+        rule five { strings: $a = /x{}+y\\R{/ condition: $a }\n\
+        rule six { condition: filename matches /x{2}/ }\n";
+    let (count, errors) = compiled(&[("a.yar", text)]);
+    let lines: Vec<&str> = errors
+        .iter()
+        .filter_map(|error| error.split(": ").next())
+        .collect();
+    assert_eq!(
+        lines,
+        ["a.yar:2", "a.yar:3", "a.yar:4", "a.yar:5"],
+        "{errors:?}"
+    );
+    assert_eq!(count, 2, "{errors:?}");
+    assert!(
+        errors
+            .iter()
+            .all(|error| error.contains("invalid regular expression: ")),
+        "{errors:?}"
+    );
+}
+
 #[test]
 fn an_include_is_one_of_the_sources_given_and_shares_their_names() {
     let (count, errors) = compiled(&[
