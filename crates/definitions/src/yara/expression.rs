@@ -11,7 +11,7 @@ use std::borrow::Cow;
 use regex_syntax::ast::ErrorKind;
 use regex_syntax::ast::parse::ParserBuilder;
 use yara_x_parser::ast::dfs::{DFSEvent, DFSIter};
-use yara_x_parser::ast::{Expr, Pattern, Regexp, Rule, WithSpan as _};
+use yara_x_parser::ast::{Expr, Pattern, Rule, WithSpan as _};
 
 /// Letters that yara-x may mend in one expression; each mending has all of it parsed again.
 const MOST_MENDED: usize = 200;
@@ -19,7 +19,7 @@ const MOST_MENDED: usize = 200;
 /// The first expression of a rule that yara-x can't take: where it stands, and why.
 pub(super) fn refused_in(rule: &Rule<'_>) -> Option<(usize, String)> {
     let patterns = rule.patterns.as_deref().unwrap_or_default();
-    let mut of_patterns = patterns.iter().filter_map(|pattern| match pattern {
+    let of_patterns = patterns.iter().filter_map(|pattern| match pattern {
         Pattern::Regexp(pattern) => Some(&pattern.regexp),
         Pattern::Text(_) | Pattern::Hex(_) => None,
     });
@@ -27,12 +27,9 @@ pub(super) fn refused_in(rule: &Rule<'_>) -> Option<(usize, String)> {
         DFSEvent::Enter(Expr::Regexp(expression)) => Some(expression.as_ref()),
         DFSEvent::Enter(_) | DFSEvent::Leave(_) => None,
     });
-    let at_fault = |expression: &Regexp<'_>| {
+    of_patterns.chain(of_condition).find_map(|expression| {
         refused(expression.src).map(|reason| (expression.span().start(), reason))
-    };
-    of_patterns
-        .find_map(at_fault)
-        .or_else(|| of_condition.into_iter().find_map(at_fault))
+    })
 }
 
 /// Why an expression can't be given to yara-x. Nothing is said of other mistakes: it reports them.
